@@ -1,0 +1,119 @@
+"""The mathematics that losses share: log-probabilities, label smoothing, functions with a safe gradient."""
+
+import keras
+from keras import ops
+
+from keras_lossbox import shapes
+
+
+def binary_log_probabilities(y_pred, from_logits):
+    """(log p, log(1 - p)) of a sigmoid; both exact in their tails, which 1 - p is not."""
+    if from_logits:
+        return -ops.softplus(-y_pred), -ops.softplus(y_pred)
+    p = inside_unit_interval(y_pred)
+    return ops.log(p), ops.log1p(-p)
+
+
+def log_probabilities(y_pred, from_logits, axis):
+    """log p of a softmax along `axis`. Probabilities are first divided by their sum, as Keras does."""
+    if from_logits:
+        return ops.log_softmax(y_pred, axis)
+    return ops.log(inside_unit_interval(y_pred / ops.sum(y_pred, axis, keepdims=True)))
+
+
+def inside_unit_interval(p):
+    """p clipped as Keras clips it, to [epsilon, 1 - epsilon], but with the gradient of the identity.
+
+    At p = 0 for a positive the gradient of a clipped logarithm is 0, and training never leaves the mistake; here it
+    is -1/epsilon. NaN stays NaN.
+    """
+    resolution = 2.0**-53 if keras.backend.standardize_dtype(p.dtype) == "float64" else 2.0**-24
+    epsilon = max(keras.config.epsilon(), resolution)
+    return p + ops.stop_gradient(ops.clip(p, epsilon, 1 - epsilon) - p)
+
+
+def smooth_binary(y, label_smoothing):
+    """Labels moved towards 1/2."""
+    return y * (1 - label_smoothing) + label_smoothing / 2 if label_smoothing else y
+
+
+def smooth_classes(y, label_smoothing, axis):
+    """Labels moved towards 1/C, C being the number of classes along `axis`."""
+    if not label_smoothing:
+        return y
+    return y * (1 - label_smoothing) + label_smoothing / ops.cast(ops.shape(y)[axis], y.dtype)
+
+
+def at_labels(loss, x, labels, axis):
+    """The entries of `x` along `axis` at the integer `labels`. A label that is no class is an error, or else NaN.
+
+    In eager mode it raises; in a traced graph there is no value to look at, and the result is NaN. (XLA would clamp
+    the index and give the number of another class.)
+    """
+    classes = ops.shape(x)[axis]
+    valid = ops.logical_and(labels >= 0, labels < classes)
+    all_valid = concrete(ops.all(valid))
+    if all_valid is not None and not all_valid:
+        seen = ops.convert_to_numpy(labels)
+        wrong = sorted({int(label) for label in seen[~ops.convert_to_numpy(valid)]})
+        wrong = ["a label that is no whole number" if label == shapes.NO_CLASS else label for label in wrong]
+        raise ValueError(
+            f"{loss}: `y_true` must hold class indices from 0 to {int(classes) - 1}, the size of axis {axis} of y_pred "
+            f"less one. Received: {', '.join(map(str, wrong[:5]))}{' and others' if len(wrong) > 5 else ''}"
+        )
+    index = ops.expand_dims(ops.where(valid, labels, 0), axis)
+    return ops.where(valid, ops.squeeze(ops.take_along_axis(x, index, axis), axis), float("nan"))
+
+
+def is_label(x, labels, axis):
+    """Boolean, of the shape of `x`: true at each label's entry along `axis`."""
+    shape = [1] * len(x.shape)
+    shape[axis] = -1
+    classes = ops.reshape(ops.arange(ops.shape(x)[axis], dtype=labels.dtype), shape)
+    return ops.equal(classes, ops.expand_dims(labels, axis))
+
+
+def mean(x, axis):
+    """The mean over `axis`; None keeps every element."""
+    return x if axis is None else ops.mean(x, axis)
+
+
+def safe_sqrt(x):
+    """The square root, with gradient 0 at 0 (a subgradient of a norm) where the square root's own is infinite."""
+    zero = ops.equal(x, 0)
+    return ops.where(zero, 0, ops.sqrt(ops.where(zero, 1, x)))
+
+
+def log_cosh(x):
+    """log(cosh(x)) without overflow for large x and without cancellation near 0: cosh^-2 = 1 - tanh^2."""
+    size = ops.abs(x)
+    near = -0.5 * ops.log1p(-ops.square(ops.tanh(ops.minimum(size, 1))))
+    far = size + ops.softplus(-2 * size) - 0.6931471805599453
+    return ops.where(size < 1, near, far)
+
+
+def logits_behind(y_pred, head, axis):
+    """The logits that the probabilities `y_pred` were computed from by `head` ("sigmoid" or "softmax"), or None.
+
+    A saturated head has gradient 0 through its probabilities, but not through its logits. In a TensorFlow graph the
+    operation itself tells. An eager tensor only carries the attribute by which Keras's own losses do the same
+    (`_keras_logits`, private), and it does not say which head it was: so the head is computed again and compared.
+    """
+    operation = getattr(y_pred, "op", None)  # eager tensors have none
+    if operation is not None and getattr(operation, "type", None) is not None:
+        last = head == "sigmoid" or axis in (-1, len(y_pred.shape) - 1)
+        return operation.inputs[0] if last and operation.type.lower() == head else None
+    logits = getattr(y_pred, "_keras_logits", None)
+    if logits is None or tuple(logits.shape) != tuple(y_pred.shape):
+        return None
+    again = ops.sigmoid(logits) if head == "sigmoid" else ops.softmax(logits, axis)
+    same = concrete(ops.all(ops.isclose(again, y_pred, rtol=1e-3, atol=0.0, equal_nan=True)))
+    return logits if same is not None and same else None
+
+
+def concrete(x):
+    """`x` as a numpy array, or None while a graph is traced, when there are no values yet."""
+    try:
+        return ops.convert_to_numpy(x)
+    except (NotImplementedError, TypeError):  # TensorFlow's symbolic tensors; JAX's tracers
+        return None

@@ -1,0 +1,123 @@
+"""The options of a loss: one declaration gives the check, the conversion to plain Python and the error.
+
+    class Huber(Loss):
+        delta = Number(0, above=True)
+
+A value is checked and converted where the constructor assigns it. What is kept is a bool, int, float, str, list
+or None, whatever was given (numpy, tensors, variables), so that it can be stored in a config as it is.
+"""
+
+import math
+import numbers
+
+import keras
+
+
+def plain(value):
+    """`value` with numpy arrays, tensors and variables, also inside containers, turned into numbers and lists."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if hasattr(value, "__array__") or keras.ops.is_tensor(value):
+        return keras.ops.convert_to_numpy(value).tolist()
+    return value
+
+
+class Option:
+    """An attribute that is checked when it is set; a subclass says what is `allowed` and how to `parse` it."""
+
+    def __init__(self, optional=False):
+        self.optional = optional
+
+    def __set_name__(self, owner, name):
+        self.name = name
+
+    def __get__(self, loss, owner=None):
+        return self if loss is None else loss.__dict__[self.name]
+
+    def __set__(self, loss, value):
+        try:
+            parsed = None if value is None and self.optional else self.parse(plain(value))
+        except (TypeError, ValueError, NotImplementedError):  # the last: a symbolic tensor has no value yet
+            or_none = ", or None" if self.optional else ""
+            raise ValueError(
+                f"{type(loss).__name__}: `{self.name}` must be {self.allowed}{or_none}. Received: {self.name}={value!r}"
+            ) from None
+        loss.__dict__[self.name] = parsed
+
+    def parse(self, value):
+        """The plain Python value to keep; raises TypeError or ValueError for a value that is not allowed."""
+        raise NotImplementedError
+
+
+class Flag(Option):
+    """True or False."""
+
+    allowed = "True or False"
+
+    def parse(self, value):
+        if not isinstance(value, bool):
+            raise TypeError
+        return value
+
+
+class Choice(Option):
+    """One of a few names."""
+
+    def __init__(self, *names):
+        super().__init__()
+        self.names = names
+
+    @property
+    def allowed(self):
+        return "one of " + ", ".join(map(repr, self.names))
+
+    def parse(self, value):
+        if not isinstance(value, (str, type(None))) or value not in self.names:
+            raise ValueError
+        return value
+
+
+class Integer(Option):
+    """A whole number; Python's or numpy's, never a bool or a float."""
+
+    allowed = "an integer"
+
+    def parse(self, value):
+        if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+            raise TypeError
+        return int(value)
+
+
+class Number(Option):
+    """A finite number in [low, high] (`above=True`: in (low, high]), or with `per="class"` also a list of them."""
+
+    def __init__(self, low=-math.inf, high=math.inf, above=False, per=None, optional=False):
+        super().__init__(optional)
+        self.low, self.high, self.above, self.per = low, high, above, per
+
+    @property
+    def allowed(self):
+        if math.isfinite(self.low) and math.isfinite(self.high):
+            domain = f"a number in {'(' if self.above else '['}{self.low:g}, {self.high:g}]"
+        elif math.isfinite(self.low):
+            domain = f"a finite number {'>' if self.above else '>='} {self.low:g}"
+        else:
+            domain = "a finite number"
+        return domain if self.per is None else f"{domain} or a flat list of such numbers (one per {self.per})"
+
+    def parse(self, value):
+        if isinstance(value, list) and self.per is not None:
+            if not value:
+                raise ValueError
+            return [self._parse_one(item) for item in value]
+        return self._parse_one(value)
+
+    def _parse_one(self, value):
+        if isinstance(value, bool) or not isinstance(value, numbers.Real):
+            raise TypeError
+        number = float(value)
+        if not (math.isfinite(number) and self.low <= number <= self.high) or (self.above and number == self.low):
+            raise ValueError
+        return number

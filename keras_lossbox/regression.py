@@ -1,0 +1,289 @@
+"""Losses for real-valued targets, of the error e = y_true - y_pred.
+
+All take y_true and y_pred of one shape, `(n, ..., outputs)`; `(n,)` and `(n, 1)` are aligned, and any other difference
+is a ValueError. All give one value per sample, `(n, ...)`.
+"""
+
+from keras import ops
+
+from keras_lossbox import numerics
+from keras_lossbox.base import Loss, register
+from keras_lossbox.options import Choice, Number
+
+
+class _NoOptions(Loss):
+    """Losses without options of their own take Keras's three, in the order that all of its losses have."""
+
+    def __init__(self, reduction="sum_over_batch_size", name=None, dtype=None):
+        super().__init__(reduction=reduction, name=name, dtype=dtype)
+
+
+@register
+class MeanSquaredError(_NoOptions):
+    """The mean over the last axis of the squared error.
+
+        loss = mean(e²)
+
+    A drop-in superset of `keras.losses.MeanSquaredError`; half of its sum is `tf.nn.l2_loss`. In the square of the
+    unit of y_true; an outlier counts by its square, see `Huber`.
+
+    Args:
+        reduction, name, dtype: see `Loss`.
+
+    Raises:
+        ValueError: if y_true and y_pred have different shapes.
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> float(keras_lossbox.MeanSquaredError()([[1.0, 2.0]], [[2.0, 5.0]]))
+    5.0
+
+    Reference: Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 2009, section 2.4
+    """
+
+    def call(self, y_true, y_pred):
+        return ops.mean(ops.square(y_true - y_pred), -1)
+
+
+@register
+class MeanAbsoluteError(_NoOptions):
+    """The mean over the last axis of the absolute error.
+
+        loss = mean(|e|)
+
+    A drop-in superset of `keras.losses.MeanAbsoluteError`. In the unit of y_true; its minimum is the median. The
+    gradient at e = 0 is 0.
+
+    Args:
+        reduction, name, dtype: see `Loss`.
+
+    Raises:
+        ValueError: if y_true and y_pred have different shapes.
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> float(keras_lossbox.MeanAbsoluteError()([[1.0, 2.0]], [[2.0, 5.0]]))
+    2.0
+
+    Reference: Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 2009, section 2.4
+    """
+
+    def call(self, y_true, y_pred):
+        return ops.mean(ops.abs(y_true - y_pred), -1)
+
+
+@register
+class RootMeanSquaredError(Loss):
+    """The root of the mean squared error, in the unit of y_true.
+
+        scope="batch":  loss = sqrt(reduce(mean(e²)))
+        scope="sample": loss = reduce(sqrt(mean(e²)))
+
+    With `"batch"` the root is taken of the reduced loss, weights and masks included: the number that is reported as
+    RMSE. (With `reduction="none"` both are the same.) The gradient at e = 0 is 0.
+
+    Args:
+        reduction, name, dtype: see `Loss`.
+        scope: `"batch"` or `"sample"`.
+
+    Raises:
+        ValueError: for an unknown scope, or if y_true and y_pred have different shapes.
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> float(keras_lossbox.RootMeanSquaredError()([[1.0], [1.0]], [[2.0], [8.0]]))
+    5.0
+    >>> float(keras_lossbox.RootMeanSquaredError(scope="sample")([[1.0], [1.0]], [[2.0], [8.0]]))
+    4.0
+
+    Reference: Hyndman and Koehler, 2006, https://doi.org/10.1016/j.ijforecast.2006.03.001
+    """
+
+    scope = Choice("batch", "sample")
+
+    def __init__(self, reduction="sum_over_batch_size", name=None, dtype=None, *, scope="batch"):
+        super().__init__(reduction=reduction, name=name, dtype=dtype)
+        self.scope = scope
+
+    def call(self, y_true, y_pred):
+        squared = ops.mean(ops.square(y_true - y_pred), -1)
+        return numerics.safe_sqrt(squared) if self.scope == "sample" else squared
+
+    def reduce(self, values, weights, mask):
+        reduced = super().reduce(values, weights, mask)
+        return numerics.safe_sqrt(reduced) if self.scope == "batch" else reduced
+
+
+class _Norm(Loss):
+    """What the two norms share: which axes they go over."""
+
+    axes = Choice("last", "sample")
+
+    def __init__(self, reduction="sum_over_batch_size", name=None, dtype=None, *, axes="last"):
+        super().__init__(reduction=reduction, name=name, dtype=dtype)
+        self.axes = axes
+
+    def sum(self, x):
+        return ops.sum(x, -1 if self.axes == "last" else tuple(range(1, len(x.shape))))
+
+
+@register
+class L1Norm(_Norm):
+    """The L1 norm of the error: the sum of its absolute values, where `MeanAbsoluteError` is their mean.
+
+        loss = Σ |e|
+
+    Args:
+        reduction, name, dtype: see `Loss`.
+        axes: `"last"` sums over the last axis, `"sample"` over all but the first (then one value for each sample).
+
+    Raises:
+        ValueError: for unknown axes, or if y_true and y_pred have different shapes.
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> float(keras_lossbox.L1Norm()([[1.0, 2.0]], [[2.0, 5.0]]))
+    4.0
+
+    Reference: Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 2009, section 3.4
+    """
+
+    def call(self, y_true, y_pred):
+        return self.sum(ops.abs(y_true - y_pred))
+
+
+@register
+class L2Norm(_Norm):
+    """The L2 norm of the error: its Euclidean length, neither squared nor halved (`tf.nn.l2_loss` is both).
+
+        loss = sqrt(Σ e²)
+
+    The gradient at e = 0 is 0, where the norm itself has none.
+
+    Args:
+        reduction, name, dtype: see `Loss`.
+        axes: `"last"` sums over the last axis, `"sample"` over all but the first (then one value for each sample).
+
+    Raises:
+        ValueError: for unknown axes, or if y_true and y_pred have different shapes.
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> float(keras_lossbox.L2Norm()([[1.0, 2.0]], [[4.0, 6.0]]))
+    5.0
+
+    Reference: Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 2009, section 3.4
+    """
+
+    def call(self, y_true, y_pred):
+        return numerics.safe_sqrt(self.sum(ops.square(y_true - y_pred)))
+
+
+@register
+class Huber(Loss):
+    """Quadratic for small errors, linear for large ones.
+
+        loss = mean(½ e²  where |e| <= δ,  δ |e| - ½ δ²  elsewhere)
+
+    A drop-in superset of `keras.losses.Huber` whose `delta` is saved. Large δ gives half the mean squared error,
+    and divided by δ small δ gives the mean absolute error. `SmoothL1(beta=δ)` is this divided by δ.
+
+    Args:
+        delta: δ > 0, in the unit of y_true: the error from which on a sample counts as an outlier.
+        reduction, name, dtype: see `Loss`.
+
+    Raises:
+        ValueError: if delta is not a positive number, or y_true and y_pred have different shapes.
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> float(keras_lossbox.Huber(delta=2.0)([[0.0], [0.0]], [[1.0], [4.0]]))  # (0.5 + 6) / 2
+    3.25
+
+    Reference: Huber, Robust Estimation of a Location Parameter, 1964, https://doi.org/10.1214/aoms/1177703732
+    """
+
+    delta = Number(0, above=True)
+
+    def __init__(self, delta=1.0, reduction="sum_over_batch_size", name=None, dtype=None):
+        super().__init__(reduction=reduction, name=name, dtype=dtype)
+        self.delta = delta
+
+    def call(self, y_true, y_pred):
+        error = y_true - y_pred
+        size = ops.abs(error)
+        linear = self.delta * size - 0.5 * self.delta**2
+        return ops.mean(ops.where(size <= self.delta, 0.5 * ops.square(error), linear), -1)
+
+
+@register
+class SmoothL1(Loss):
+    """Huber's loss divided by its threshold, as detectors regress boxes: slope 1 for large errors.
+
+        loss = mean(½ e²/β  where |e| < β,  |e| - ½ β  elsewhere) = Huber(delta=β) / β
+
+    The same as PyTorch's `SmoothL1Loss(beta)` with its mean. β = 0 is the mean absolute error.
+
+    Args:
+        beta: β >= 0, in the unit of y_true: where the loss turns from quadratic to linear.
+        reduction, name, dtype: see `Loss`.
+
+    Raises:
+        ValueError: if beta is negative or no number, or y_true and y_pred have different shapes.
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> float(keras_lossbox.SmoothL1(beta=2.0)([[0.0], [0.0]], [[1.0], [4.0]]))  # (0.25 + 3) / 2
+    1.625
+
+    Reference: Girshick, Fast R-CNN, 2015, https://arxiv.org/abs/1504.08083
+    """
+
+    beta = Number(0)
+
+    def __init__(self, beta=1.0, reduction="sum_over_batch_size", name=None, dtype=None):
+        super().__init__(reduction=reduction, name=name, dtype=dtype)
+        self.beta = beta
+
+    def call(self, y_true, y_pred):
+        error = y_true - y_pred
+        size = ops.abs(error)
+        if self.beta == 0:
+            return ops.mean(size, -1)
+        return ops.mean(ops.where(size < self.beta, ops.square(error) / (2 * self.beta), size - 0.5 * self.beta), -1)
+
+
+@register
+class LogCosh(_NoOptions):
+    """The logarithm of the hyperbolic cosine of the error: ½ e² near 0, |e| - log 2 far away, smooth in between.
+
+        loss = mean(log(cosh(e)))
+
+    A drop-in superset of `keras.losses.LogCosh`, and exact near 0, where Keras's is 0 below an error of about 3e-4.
+    Like `Huber(delta=1)`, but with all derivatives.
+
+    Args:
+        reduction, name, dtype: see `Loss`.
+
+    Raises:
+        ValueError: if y_true and y_pred have different shapes.
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> round(float(keras_lossbox.LogCosh()([[0.0]], [[1.0]])), 4)
+    0.4338
+
+    Reference: Saleh and Saleh, Statistical Properties of the log-cosh Loss Function, 2022,
+    https://arxiv.org/abs/2208.04564
+    """
+
+    def call(self, y_true, y_pred):
+        return ops.mean(numerics.log_cosh(y_true - y_pred), -1)

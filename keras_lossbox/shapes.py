@@ -1,0 +1,157 @@
+"""From what users pass to tensors that fit together; a label is never broadcast against a prediction."""
+
+import keras
+from keras import ops
+
+NO_CLASS = -(2**31)  # a label that is out of range for any number of classes
+
+
+def to_tensor(loss, argument, value, dtype=None):
+    """`value` as a tensor (of `dtype`, if one is given), or an error that names the loss and the argument."""
+    try:
+        tensor = ops.convert_to_tensor(value, sparse=False)
+        kind = keras.backend.standardize_dtype(tensor.dtype)
+        if kind == "string" or kind.startswith("complex"):
+            raise TypeError(f"{kind} is not a kind of number that a loss takes")
+        len(tensor.shape)  # a ValueError for a tensor whose number of axes is not known
+        return tensor if dtype is None else ops.cast(tensor, dtype)
+    except (TypeError, ValueError, NotImplementedError) as error:
+        raise ValueError(
+            f"{loss}: `{argument}` must be an array, a tensor or a regular nested list of numbers, with a known number "
+            f"of axes. Received: {type(value).__name__} {str(value)[:100]} ({error})"
+        ) from error
+
+
+def align_values(loss, y_true, y_pred):
+    """For labels of the predictions' shape. `(n,)` with `(n, 1)` is aligned; two of `(n,)` are n samples, not one."""
+    if len(y_pred.shape) == 0:
+        raise ValueError(f"{loss}: `y_pred` must have at least one axis, the samples. Received: a scalar")
+    if len(y_true.shape) == len(y_pred.shape) + 1 and y_true.shape[-1] == 1:
+        y_true = ops.squeeze(y_true, -1)
+    elif len(y_true.shape) + 1 == len(y_pred.shape) and y_pred.shape[-1] == 1:
+        y_true = ops.expand_dims(y_true, -1)
+    y_true = ops.cast(_with_sizes(loss, y_true, y_pred, ops.shape(y_pred)), y_pred.dtype)
+    if len(y_pred.shape) == 1:
+        return ops.expand_dims(y_true, -1), ops.expand_dims(y_pred, -1)
+    return y_true, y_pred
+
+
+def align_distribution(loss, y_true, y_pred, axis):
+    """For labels that are one-hot or probabilities along `axis`, of the predictions' shape."""
+    _check_classes(loss, y_pred, axis)
+    hint = " For integer labels use the Sparse relative of this loss, or keras.ops.one_hot."
+    return ops.cast(_with_sizes(loss, y_true, y_pred, ops.shape(y_pred), hint), y_pred.dtype), y_pred
+
+
+def align_indices(loss, y_true, y_pred, axis):
+    """For integer labels, which have no class axis (or one of size 1). A label that is not whole becomes invalid."""
+    _check_classes(loss, y_pred, axis)
+    axis = axis % len(y_pred.shape)
+    if len(y_true.shape) == len(y_pred.shape) and y_true.shape[axis] == 1:
+        y_true = ops.squeeze(y_true, axis)
+    sizes = ops.shape(y_pred)
+    hint = f" Labels are class indices here: they have the shape of y_pred without its axis {axis}, the classes."
+    return _to_indices(_with_sizes(loss, y_true, y_pred, sizes[:axis] + sizes[axis + 1 :], hint)), y_pred
+
+
+def align_classes(loss, y_true, y_pred, axis):
+    """For labels that may be class indices or one-hot; what comes out is indices, a row with NaN an invalid one."""
+    one_hot = len(y_true.shape) == len(y_pred.shape) and y_true.shape[axis] != 1
+    if not one_hot:
+        return align_indices(loss, y_true, y_pred, axis)
+    y_true, y_pred = align_distribution(loss, y_true, y_pred, axis)
+    unknown = ops.isnan(ops.sum(y_true, axis))
+    return ops.where(unknown, NO_CLASS, ops.cast(ops.argmax(y_true, axis), "int32")), y_pred
+
+
+def _check_classes(loss, y_pred, axis):
+    if y_pred.shape[axis] == 1:
+        raise ValueError(
+            f"{loss}: `y_pred` must hold at least two classes along axis {axis}; for one output per sample use "
+            f"BinaryCrossentropy. Received: y_pred.shape={tuple(y_pred.shape)}"
+        )
+
+
+def _to_indices(y_true):
+    """Labels as integers that hold every class id; what is no whole number becomes a label that no class has."""
+    dtype = keras.backend.standardize_dtype(y_true.dtype)
+    if dtype in ("int32", "int64"):
+        return y_true
+    if dtype in ("uint32", "uint64"):
+        return ops.cast(y_true, "int64")
+    if not keras.backend.is_float_dtype(dtype):
+        return ops.cast(y_true, "int32")
+    whole = ops.equal(y_true, ops.floor(y_true))
+    return ops.cast(ops.where(whole, y_true, float(NO_CLASS)), "int32")
+
+
+def check_axis(loss, y_pred, axis):
+    """The options' `axis` must be an axis of the predictions; None asks for nothing."""
+    rank = len(y_pred.shape)
+    if axis is not None and not -rank <= axis < rank:
+        raise ValueError(
+            f"{loss}: `axis` must be an axis of y_pred. Received: axis={axis}, shape={tuple(y_pred.shape)}"
+        )
+
+
+def align_weights(loss, argument, weights, sizes, axis=None):
+    """Sample weights or a mask, with axes of size 1 added at the end until they can be broadcast to `sizes`.
+
+    `axis` is the position of an axis that predictions have and loss values have not: a weight may keep it, of size 1.
+    """
+    received = tuple(weights.shape)
+    if axis is not None and len(received) == len(sizes) + 1 and weights.shape[axis] == 1:
+        weights = ops.squeeze(weights, axis)
+    while len(weights.shape) > len(sizes) and weights.shape[-1] == 1:
+        weights = ops.squeeze(weights, -1)
+    while len(weights.shape) < len(sizes):
+        weights = ops.expand_dims(weights, -1)
+    expected = _known(sizes)
+    if len(weights.shape) != len(expected) or any(
+        size not in (1, None) and wanted is not None and size != wanted
+        for size, wanted in zip(weights.shape, expected, strict=True)
+    ):
+        raise ValueError(
+            f"{loss}: `{argument}` must fit the loss values from the left: its shape is () or the first axes of "
+            f"{expected}, each of that size or 1. Received: {argument}.shape={received}"
+        )
+    if all(
+        size == 1 or (size == wanted and size is not None) for size, wanted in zip(weights.shape, expected, strict=True)
+    ):
+        return weights
+    return _refuse_other_sizes(weights, sizes, or_one=True)
+
+
+def _with_sizes(loss, y_true, y_pred, sizes, hint=""):
+    """`y_true`, checked to have these sizes: now where they are known, at run time where they are not."""
+    known, expected = tuple(y_true.shape), _known(sizes)
+    if len(known) != len(expected) or any(
+        None not in pair and pair[0] != pair[1] for pair in zip(known, expected, strict=True)
+    ):
+        raise ValueError(
+            f"{loss}: y_true and y_pred must have the same shape, up to a last axis of size 1. "
+            f"Received: y_true.shape={known}, y_pred.shape={tuple(y_pred.shape)}.{hint}"
+        )
+    if known == expected and None not in known:
+        return y_true
+    return _refuse_other_sizes(y_true, sizes)
+
+
+def _refuse_other_sizes(x, sizes, or_one=False):
+    """`x` itself; the run fails where a size that was unknown until then differs.
+
+    Without it a size of 1 would broadcast silently. A reshape moves no data and refuses the size -2, also under XLA,
+    where an assertion would be dropped.
+    """
+    checked = []
+    for now, size in zip(ops.shape(x), sizes, strict=True):
+        right = ops.equal(now, size)
+        if or_one:
+            right = ops.logical_or(right, ops.equal(now, 1))
+        checked.append(ops.where(right, now, -2))
+    return ops.reshape(x, checked)
+
+
+def _known(sizes):
+    """`keras.ops.shape` with None in place of the sizes that only the run knows."""
+    return tuple(size if isinstance(size, int) else None for size in sizes)
