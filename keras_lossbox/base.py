@@ -27,6 +27,11 @@ class _ConstructThenFreeze(abc.ABCMeta):
         loss.__dict__["_frozen"] = True
         return loss
 
+    @property
+    def __signature__(cls):  # for help() and editors, which would show (*args, **kwargs)
+        signature = inspect.signature(cls.__init__)
+        return signature.replace(parameters=list(signature.parameters.values())[1:])
+
 
 class Loss(keras.losses.Loss, metaclass=_ConstructThenFreeze):
     """Base class of every loss: a `keras.losses.Loss` that comes back from a saved model as it was.
@@ -109,20 +114,22 @@ class Loss(keras.losses.Loss, metaclass=_ConstructThenFreeze):
         kind = type(self).__name__
         mask = getattr(y_pred, "_keras_mask", None)  # what Embedding(mask_zero=True) or Masking let through
         with keras.name_scope(re.sub(r"[^\w.-]", "_", self.name)):
-            y_pred = shapes.to_tensor(kind, "y_pred", y_pred)
+            dtype = self.compute_dtype
+            y_pred = shapes.to_tensor(kind, "y_pred", y_pred, dtype)
             shapes.check_axis(kind, y_pred, self.axis)
             y_pred, from_logits = self._logits_or(y_pred)
-            y_pred = ops.cast(y_pred, self.compute_dtype)
-            y_true, y_pred = self.align(shapes.to_tensor(kind, "y_true", y_true), y_pred)
+            y_pred = ops.cast(y_pred, dtype)
+            y_true, y_pred = self.align(shapes.to_tensor(kind, "y_true", y_true, dtype), y_pred)
 
             rank = len(y_pred.shape)
             axis = None if self.axis is None else self.axis % rank
             sizes = tuple(size for position, size in enumerate(ops.shape(y_pred)) if position != axis)
             weights = None
             if mask is not None:
-                mask = shapes.align_weights(kind, "mask", shapes.to_tensor(kind, "mask", mask, "bool"), sizes, axis)
+                mask = ops.cast(shapes.to_tensor(kind, "mask", mask, dtype), "bool")
+                mask = shapes.align_weights(kind, "mask", mask, sizes, axis)
             if sample_weight is not None:
-                weights = shapes.to_tensor(kind, "sample_weight", sample_weight, self.compute_dtype)
+                weights = ops.cast(shapes.to_tensor(kind, "sample_weight", sample_weight, dtype), dtype)
                 weights = shapes.align_weights(kind, "sample_weight", weights, sizes, axis)
             mask = both(mask, self.compute_mask(y_true, y_pred))
             counted = both(mask, None if weights is None else ops.not_equal(weights, 0))
@@ -145,7 +152,7 @@ class Loss(keras.losses.Loss, metaclass=_ConstructThenFreeze):
         return shapes.align_values(type(self).__name__, y_true, y_pred)
 
     def head_of(self, y_pred):
-        """The activation whose probabilities `y_pred` may be, and whose logits `call` can use; None for other losses."""
+        """The activation whose probabilities `y_pred` may be and whose logits `call` can use, or None."""
         return self.head
 
     def compute_mask(self, y_true, y_pred):

@@ -78,6 +78,11 @@ def mean(x, axis):
     return x if axis is None else ops.mean(x, axis)
 
 
+def absolute(x):
+    """|x|, with gradient 0 at 0 on every backend; JAX's own is 1 there."""
+    return x * ops.sign(x) if keras.config.backend() == "jax" else ops.abs(x)
+
+
 def safe_sqrt(x):
     """The square root, with gradient 0 at 0 (a subgradient of a norm) where the square root's own is infinite."""
     zero = ops.equal(x, 0)
@@ -86,7 +91,7 @@ def safe_sqrt(x):
 
 def log_cosh(x):
     """log(cosh(x)) without overflow for large x and without cancellation near 0: cosh^-2 = 1 - tanh^2."""
-    size = ops.abs(x)
+    size = absolute(x)
     near = -0.5 * ops.log1p(-ops.square(ops.tanh(ops.minimum(size, 1))))
     far = size + ops.softplus(-2 * size) - 0.6931471805599453
     return ops.where(size < 1, near, far)
@@ -99,8 +104,8 @@ def logits_behind(y_pred, head, axis):
     operation itself tells. An eager tensor only carries the attribute by which Keras's own losses do the same
     (`_keras_logits`, private), and it does not say which head it was: so the head is computed again and compared.
     """
-    operation = getattr(y_pred, "op", None)  # eager tensors have none
-    if operation is not None and getattr(operation, "type", None) is not None:
+    operation = _operation(y_pred)
+    if operation is not None:
         last = head == "sigmoid" or axis in (-1, len(y_pred.shape) - 1)
         return operation.inputs[0] if last and operation.type.lower() == head else None
     logits = getattr(y_pred, "_keras_logits", None)
@@ -113,7 +118,15 @@ def logits_behind(y_pred, head, axis):
 
 def concrete(x):
     """`x` as a numpy array, or None while a graph is traced, when there are no values yet."""
+    if _operation(x) is not None:
+        return None
     try:
         return ops.convert_to_numpy(x)
-    except (NotImplementedError, TypeError):  # TensorFlow's symbolic tensors; JAX's tracers
+    except TypeError:  # a JAX tracer
         return None
+
+
+def _operation(x):
+    """The operation that gives a tensor of a TensorFlow graph; None for eager tensors and other backends."""
+    operation = getattr(x, "op", None)
+    return operation if hasattr(operation, "inputs") else None

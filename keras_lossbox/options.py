@@ -11,6 +11,7 @@ import math
 import numbers
 
 import keras
+import numpy as np
 
 
 def plain(value):
@@ -19,8 +20,10 @@ def plain(value):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
-    if hasattr(value, "__array__") or keras.ops.is_tensor(value):
-        return keras.ops.convert_to_numpy(value).tolist()
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    if hasattr(value, "__array__") or keras.ops.is_tensor(value):  # a tensor, a variable, a pandas Series
+        return keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(value)).tolist()
     return value
 
 

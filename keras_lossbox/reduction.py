@@ -61,7 +61,7 @@ def _count(mask, values):
 
 
 def scale_for_distribution(loss, reduction):
-    """A mean is divided by the number of replicas, because `tf.distribute` adds the replicas' gradients; a sum is not."""
+    """A mean divided by the number of replicas, because `tf.distribute` adds their gradients; a sum as it is."""
     if reduction in ("none", None, "sum") or keras.config.backend() != "tensorflow":
         return loss
     import tensorflow as tf  # Keras has no public way to ask for the number of replicas

@@ -71,7 +71,7 @@ class MeanAbsoluteError(_NoOptions):
     """
 
     def call(self, y_true, y_pred):
-        return ops.mean(ops.abs(y_true - y_pred), -1)
+        return ops.mean(numerics.absolute(y_true - y_pred), -1)
 
 
 @register
@@ -153,7 +153,7 @@ class L1Norm(_Norm):
     """
 
     def call(self, y_true, y_pred):
-        return self.sum(ops.abs(y_true - y_pred))
+        return self.sum(numerics.absolute(y_true - y_pred))
 
 
 @register
@@ -217,7 +217,7 @@ class Huber(Loss):
 
     def call(self, y_true, y_pred):
         error = y_true - y_pred
-        size = ops.abs(error)
+        size = numerics.absolute(error)
         linear = self.delta * size - 0.5 * self.delta**2
         return ops.mean(ops.where(size <= self.delta, 0.5 * ops.square(error), linear), -1)
 
@@ -254,7 +254,7 @@ class SmoothL1(Loss):
 
     def call(self, y_true, y_pred):
         error = y_true - y_pred
-        size = ops.abs(error)
+        size = numerics.absolute(error)
         if self.beta == 0:
             return ops.mean(size, -1)
         return ops.mean(ops.where(size < self.beta, ops.square(error) / (2 * self.beta), size - 0.5 * self.beta), -1)

@@ -1,20 +1,25 @@
 """From what users pass to tensors that fit together; a label is never broadcast against a prediction."""
 
 import keras
+import numpy as np
 from keras import ops
 
 NO_CLASS = -(2**31)  # a label that is out of range for any number of classes
 
 
-def to_tensor(loss, argument, value, dtype=None):
-    """`value` as a tensor (of `dtype`, if one is given), or an error that names the loss and the argument."""
+def to_tensor(loss, argument, value, dtype):
+    """`value` as a tensor, or an error that names the loss and the argument. A tensor is returned as it is."""
     try:
-        tensor = ops.convert_to_tensor(value, sparse=False)
-        kind = keras.backend.standardize_dtype(tensor.dtype)
-        if kind == "string" or kind.startswith("complex"):
-            raise TypeError(f"{kind} is not a kind of number that a loss takes")
+        if any(map(ops.is_tensor, keras.tree.flatten(value))):
+            tensor = ops.convert_to_tensor(value, sparse=False)
+        else:
+            array = np.asarray(value)
+            if array.dtype.kind in "OSUMmc":
+                raise TypeError(f"{array.dtype} is not a kind of number that a loss takes")
+            # PyTorch's backend would turn float64 into float32 first; integers and floating class ids stay exact.
+            tensor = ops.convert_to_tensor(array, dtype if dtype == "float64" and array.dtype.kind == "f" else None)
         len(tensor.shape)  # a ValueError for a tensor whose number of axes is not known
-        return tensor if dtype is None else ops.cast(tensor, dtype)
+        return tensor
     except (TypeError, ValueError, NotImplementedError) as error:
         raise ValueError(
             f"{loss}: `{argument}` must be an array, a tensor or a regular nested list of numbers, with a known number "

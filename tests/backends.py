@@ -1,0 +1,60 @@
+"""The same question asked of every backend: value and gradient of a function of y_pred, eager or compiled."""
+
+import keras
+import numpy as np
+
+BACKEND = keras.config.backend()
+MODES = {"tensorflow": ["eager", "graph", "xla"], "jax": ["eager", "jit"], "torch": ["eager"]}[BACKEND]
+
+
+def value_and_gradient(fn, y_pred, mode="eager", unknown_batch=False):
+    """`fn(y_pred)` (a scalar) and its gradient, as numpy; a gradient that does not exist is 0."""
+    y_pred = np.asarray(y_pred)
+    if BACKEND == "tensorflow":
+        return _tensorflow(fn, y_pred, mode, unknown_batch)
+    if BACKEND == "jax":
+        return _jax(fn, y_pred, mode)
+    return _torch(fn, y_pred)
+
+
+def _tensorflow(fn, y_pred, mode, unknown_batch):
+    import tensorflow as tf
+
+    def run(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value = fn(x)
+        gradient = tape.gradient(value, x)
+        return value, tf.zeros_like(x) if gradient is None else gradient
+
+    if mode != "eager":
+        shape = [None, *y_pred.shape[1:]] if unknown_batch else y_pred.shape
+        run = tf.function(run, jit_compile=mode == "xla", input_signature=[tf.TensorSpec(shape, y_pred.dtype)])
+    value, gradient = run(tf.constant(y_pred))
+    return value.numpy(), tf.convert_to_tensor(gradient).numpy()
+
+
+def _jax(fn, y_pred, mode):
+    import jax
+
+    run = jax.value_and_grad(fn)
+    value, gradient = (jax.jit(run) if mode == "jit" else run)(y_pred)
+    return np.asarray(value), np.asarray(gradient)
+
+
+def _torch(fn, y_pred):
+    import torch
+
+    x = torch.tensor(y_pred, requires_grad=True)
+    value = fn(x)
+    if value.requires_grad:
+        value.backward()
+    gradient = np.zeros_like(y_pred) if x.grad is None else x.grad.numpy()
+    return value.detach().numpy(), gradient
+
+
+def with_mask(y_pred, mask):
+    """`y_pred` as a tensor that carries a Keras mask, as Embedding(mask_zero=True) leaves it."""
+    y_pred = keras.ops.convert_to_tensor(y_pred)
+    y_pred._keras_mask = keras.ops.convert_to_tensor(mask)
+    return y_pred

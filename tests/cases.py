@@ -1,0 +1,125 @@
+"""Every registered loss with every value of every option: the table that the contract suite runs over.
+
+A new loss is in it without a change here: its options say which values they have, and its family says which data it
+takes. `EXTRA` holds combinations that deserve to be tried as well.
+"""
+
+import dataclasses
+import json
+
+import keras_lossbox
+import numpy as np
+from keras_lossbox.options import Choice, Flag, Integer, Number, Option
+from scipy import special
+
+CLASSES = 3  # the size of the last axis of every y_pred
+
+EXTRA = {
+    "BinaryCrossentropy": [
+        {"from_logits": True, "pos_weight": [3.0, 0.5, 0.0], "label_smoothing": 0.1},
+        {"axis": None},
+        {"from_logits": True, "axis": None, "pos_weight": 2.0},
+    ],
+    "BalancedBinaryCrossentropy": [{"from_logits": True, "scope": "sample", "label_smoothing": 0.1}, {"axis": None}],
+    "SparseCategoricalCrossentropy": [
+        {"from_logits": True, "label_smoothing": 0.1, "class_weight": [1.0, 0.0, 2.5], "ignore_class": 2},
+        {"ignore_class": -1},
+    ],
+    "CategoricalCrossentropy": [{"from_logits": True, "label_smoothing": 0.1, "class_weight": [1.0, 0.0, 2.5]}],
+    "SmoothL1": [{"beta": 0.0}],
+    "ZeroOne": [{"from_logits": True, "surrogate": "hinge"}, {"from_logits": True, "multi_label": True}],
+}
+
+SURROGATE_GRADIENT = {"ZeroOne"}  # the gradient is not that of the value, on purpose
+BATCH_STATISTIC = {"BalancedBinaryCrossentropy"}  # a sample's value depends on the others
+ROOT_OF_REDUCED = {"RootMeanSquaredError"}  # with scope="batch"
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A loss class with options."""
+
+    cls: type
+    options: dict
+
+    def __str__(self):
+        return f"{self.cls.__name__}({', '.join(f'{k}={v}' for k, v in self.options.items())})"
+
+    def build(self, **more):
+        return self.cls(**self.options, **more)
+
+    @property
+    def name(self):
+        return self.cls.__name__
+
+    @property
+    def kind(self):
+        """What the labels are: "real", "binary", "one_hot" or "indices"."""
+        family = self.cls.__module__.rsplit(".", 1)[-1]
+        if family == "binary":
+            multi_class = self.name == "ZeroOne" and not self.options.get("multi_label")
+            return "indices" if multi_class else "binary"
+        if family == "categorical":
+            return "indices" if "Sparse" in self.name else "one_hot"
+        return "real"
+
+    @property
+    def values_axis(self):
+        """The axis of y_pred that the values lack, or None."""
+        return self.options.get("axis", -1)
+
+    def data(self, rng, shape=(6,), dtype="float32"):
+        """y_true and y_pred for samples of `shape`."""
+        logits = rng.normal(0, 1.5, (*shape, CLASSES))
+        if self.kind == "real":
+            return (logits + rng.normal(0, 1.2, logits.shape)).astype(dtype), logits.astype(dtype)
+        if self.kind == "binary":
+            y_true, activation = (rng.random(logits.shape) < 0.4).astype(dtype), special.expit
+        else:
+            y_true, activation = rng.integers(0, CLASSES, shape), lambda z: special.softmax(z, -1)
+        if self.kind == "one_hot":
+            y_true = np.eye(CLASSES, dtype=dtype)[y_true]
+        if self.options.get("ignore_class") is not None:
+            y_true[1] = self.options["ignore_class"]
+        probabilities = "from_logits" in declared_options(self.cls) and not self.options.get("from_logits")
+        return y_true, (activation(logits) if probabilities else logits).astype(dtype)
+
+
+def declared_options(cls):
+    """The options that a class declares, by name."""
+    found = {}
+    for klass in cls.__mro__:
+        found |= {k: v for k, v in vars(klass).items() if isinstance(v, Option) and k not in found}
+    return found
+
+
+def other_values(name, option):
+    """Values of an option that differ from most defaults."""
+    if name in ("axis", "reduction", "from_logits", "threshold"):
+        return []  # tested on their own
+    if isinstance(option, Flag):
+        return [True]
+    if isinstance(option, Choice):
+        return list(option.names)
+    if isinstance(option, Integer):
+        return [1]
+    if isinstance(option, Number):
+        inside = option.low + 0.3 * (option.high - option.low) if np.isfinite(option.high) else option.low + 0.7
+        return [inside, [inside] * (CLASSES - 1) + [option.low + 0.1]] if option.per else [inside]
+    raise NotImplementedError(f"say which values a {type(option).__name__} can have")
+
+
+def _cases():
+    for cls in keras_lossbox.available().values():
+        options = declared_options(cls)
+        variants = [{}] + [{"from_logits": True}] * ("from_logits" in options)
+        for name, option in options.items():
+            for value in other_values(name, option):
+                variants.append({name: value} | ({"from_logits": True} if "from_logits" in options else {}))
+        distinct = {}
+        for variant in variants + EXTRA.get(cls.__name__, []):
+            distinct.setdefault(json.dumps(cls(**variant).get_config()), Case(cls, variant))
+        yield from distinct.values()
+
+
+CASES = list(_cases())
