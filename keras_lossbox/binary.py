@@ -144,7 +144,7 @@ class BalancedBinaryCrossentropy(Loss):
         counted = ops.ones_like(y_true) if mask is None else ops.cast(mask, y_true.dtype) * ops.ones_like(y_true)
         axes = None if self.scope == "batch" else tuple(range(1, len(y_true.shape)))
         negatives = ops.sum(counted * (1 - y_true), axes, keepdims=True)
-        return ops.divide_no_nan(negatives, ops.sum(counted, axes, keepdims=True))
+        return numerics.divide_no_nan(negatives, ops.sum(counted, axes, keepdims=True))
 
 
 @register

@@ -146,7 +146,7 @@ class SparseCategoricalCrossentropy(Loss):
             log_p = self.along("class_weight", y_pred, self.axis) * log_p
         loss = -numerics.at_labels(type(self).__name__, log_p, y_true, self.axis)
         if self.label_smoothing:
-            loss = (1 - self.label_smoothing) * loss - self.label_smoothing * ops.mean(log_p, self.axis)
+            loss = (1 - self.label_smoothing) * loss - self.label_smoothing * numerics.mean(log_p, self.axis)
         return loss
 
     def align(self, y_true, y_pred):

@@ -74,8 +74,17 @@ def is_label(x, labels, axis):
 
 
 def mean(x, axis):
-    """The mean over `axis`; None keeps every element."""
-    return x if axis is None else ops.mean(x, axis)
+    """The mean over `axis`; None keeps every element. (`keras.ops.mean` rounds float64 to float32 on PyTorch.)"""
+    if axis is None:
+        return x
+    size = ops.shape(x)[axis]
+    return ops.sum(x, axis) / (size if isinstance(size, int) else ops.cast(size, x.dtype))
+
+
+def divide_no_nan(x, y):
+    """x / y, and 0 where y is 0. (`keras.ops.divide_no_nan` rounds float64 to float32 on PyTorch.)"""
+    zero = ops.equal(y, 0)
+    return ops.where(zero, 0, x / ops.where(zero, 1, y))
 
 
 def absolute(x):
@@ -92,7 +101,7 @@ def safe_sqrt(x):
 def log_cosh(x):
     """log(cosh(x)) without overflow for large x and without cancellation near 0: cosh^-2 = 1 - tanh^2."""
     size = absolute(x)
-    near = -0.5 * ops.log1p(-ops.square(ops.tanh(ops.minimum(size, 1))))
+    near = -0.5 * ops.log1p(-ops.square(ops.tanh(ops.clip(size, 0, 1))))
     far = size + ops.softplus(-2 * size) - 0.6931471805599453
     return ops.where(size < 1, near, far)
 

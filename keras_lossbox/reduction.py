@@ -5,6 +5,8 @@ import math
 import keras
 from keras import ops
 
+from keras_lossbox import numerics
+
 REDUCTIONS = (
     "sum_over_batch_size",
     "mean",
@@ -50,7 +52,7 @@ def reduce_values(values, weights, mask, reduction):
         divisor = _count(counted, values)
     else:
         divisor = _count(mask, values)
-    return ops.divide_no_nan(total, divisor)
+    return numerics.divide_no_nan(total, divisor)
 
 
 def _count(mask, values):

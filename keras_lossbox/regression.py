@@ -43,7 +43,7 @@ class MeanSquaredError(_NoOptions):
     """
 
     def call(self, y_true, y_pred):
-        return ops.mean(ops.square(y_true - y_pred), -1)
+        return numerics.mean(ops.square(y_true - y_pred), -1)
 
 
 @register
@@ -71,7 +71,7 @@ class MeanAbsoluteError(_NoOptions):
     """
 
     def call(self, y_true, y_pred):
-        return ops.mean(numerics.absolute(y_true - y_pred), -1)
+        return numerics.mean(numerics.absolute(y_true - y_pred), -1)
 
 
 @register
@@ -109,7 +109,7 @@ class RootMeanSquaredError(Loss):
         self.scope = scope
 
     def call(self, y_true, y_pred):
-        squared = ops.mean(ops.square(y_true - y_pred), -1)
+        squared = numerics.mean(ops.square(y_true - y_pred), -1)
         return numerics.safe_sqrt(squared) if self.scope == "sample" else squared
 
     def reduce(self, values, weights, mask):
@@ -219,7 +219,7 @@ class Huber(Loss):
         error = y_true - y_pred
         size = numerics.absolute(error)
         linear = self.delta * size - 0.5 * self.delta**2
-        return ops.mean(ops.where(size <= self.delta, 0.5 * ops.square(error), linear), -1)
+        return numerics.mean(ops.where(size <= self.delta, 0.5 * ops.square(error), linear), -1)
 
 
 @register
@@ -256,8 +256,8 @@ class SmoothL1(Loss):
         error = y_true - y_pred
         size = numerics.absolute(error)
         if self.beta == 0:
-            return ops.mean(size, -1)
-        return ops.mean(ops.where(size < self.beta, ops.square(error) / (2 * self.beta), size - 0.5 * self.beta), -1)
+            return numerics.mean(size, -1)
+        return numerics.mean(ops.where(size < self.beta, ops.square(error) / (2 * self.beta), size - 0.5 * self.beta), -1)
 
 
 @register
@@ -286,4 +286,4 @@ class LogCosh(_NoOptions):
     """
 
     def call(self, y_true, y_pred):
-        return ops.mean(numerics.log_cosh(y_true - y_pred), -1)
+        return numerics.mean(numerics.log_cosh(y_true - y_pred), -1)

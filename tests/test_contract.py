@@ -132,7 +132,11 @@ def test_keeps_options_as_plain_python(case):
         for value in other_values(name, option):
             if isinstance(value, (bool, str, type(None))):
                 continue
-            for given in (np.asarray(value), keras.ops.convert_to_tensor(value), keras.Variable(value)):
+            for given in (
+                np.asarray(value),
+                keras.ops.convert_to_tensor(value),
+                keras.Variable(value, trainable=False, dtype="int32" if isinstance(value, int) else "float32"),
+            ):
                 kept = getattr(case.cls(**{name: given}), name)
                 assert type(kept) in (float, int, list)
                 assert_same(kept, value)

@@ -1,0 +1,209 @@
+"""A model compiled with a loss goes through every way that Keras has to store it, and comes back with the same loss."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import keras
+import keras_lossbox
+import numpy as np
+import pytest
+from backends import BACKEND
+from cases import CASES, CLASSES, declared_options
+
+HERE = pathlib.Path(__file__).parent
+numpy = keras.ops.convert_to_numpy
+TRAINABLE = [case for case in CASES if case.options.get("surrogate", "any") is not None]
+
+
+def build_model(case, seed=1):
+    """A small model whose outputs are what the loss expects."""
+    keras.utils.set_random_seed(seed)
+    head = None
+    if "from_logits" in declared_options(case.cls) and not case.options.get("from_logits"):
+        head = "sigmoid" if case.kind == "binary" else "softmax"
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(CLASSES, activation=head)])
+    model.compile("adam", loss=case.build(reduction="mean_with_sample_weight", name="my_loss"))
+    return model
+
+
+@pytest.fixture(scope="module")
+def reloaded(tmp_path_factory):
+    """Every case saved in this process after one epoch, loaded in another: (what was, what came back)."""
+    folder = tmp_path_factory.mktemp("models")
+    rng = np.random.default_rng(3)
+    saved = {}
+    for number, case in enumerate(TRAINABLE):
+        y, p = case.data(rng, (8,))
+        x = rng.normal(size=(8, 4)).astype("float32")
+        model = build_model(case)
+        model.fit(x, y, epochs=1, verbose=0)
+        saved[str(case)] = f"{number:03d}", {
+            "class": f"{case.cls.__module__}.{case.name}",
+            "config": model.loss.get_config(),
+            "loss": numpy(model.loss(y, p)).tobytes().hex(),
+            "predictions": numpy(model(x)).tobytes().hex(),
+            "evaluated": model.evaluate(x, y, verbose=0),
+        }
+        model.save(folder / f"{number:03d}.keras")
+        np.savez(folder / f"{number:03d}.npz", x=x, y=y, p=p)
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONWARNINGS"}
+    subprocess.run([sys.executable, HERE / "reload.py", folder], check=True, timeout=300, env=environment)
+    found = json.loads((folder / "found.json").read_text())
+    assert found["modules"] == []
+    return {case: (what, found[stem]) for case, (stem, what) in saved.items()}
+
+
+@pytest.mark.parametrize("case", TRAINABLE, ids=str)
+def test_keras_file_in_a_fresh_process(case, reloaded):
+    saved, found = reloaded[str(case)]
+    for part, value in saved.items():
+        assert found[part] == value, part
+    assert found["steps"] == 3  # one epoch before, two after
+    assert np.all(np.isfinite(found["trained"]))
+
+
+EXAMPLE = keras_lossbox.BinaryCrossentropy(
+    from_logits=True, pos_weight=np.array([1.0, 2.0, 3.0]), name="bce", dtype="float64", reduction="sum"
+)
+
+
+@pytest.fixture
+def trained(rng):
+    """A model of one output, trained for a step, and its data."""
+    keras.utils.set_random_seed(2)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    model.compile("adam", loss=EXAMPLE)
+    x, y = rng.normal(size=(8, 4)).astype("float32"), (rng.random((8, 3)) < 0.4).astype("float32")
+    model.fit(x, y, verbose=0)
+    return model, x, y
+
+
+def assert_same_loss(loss, y, p):
+    assert type(loss) is keras_lossbox.BinaryCrossentropy
+    assert loss.get_config() == EXAMPLE.get_config()
+    assert numpy(loss(y, p)) == numpy(EXAMPLE(y, p))
+
+
+def test_json_and_weights(trained, tmp_path):
+    model, x, y = trained
+    compiled = json.loads(json.dumps(model.get_compile_config()))
+    again = keras.models.model_from_json(model.to_json())
+    model.save_weights(tmp_path / "m.weights.h5")
+    again.load_weights(tmp_path / "m.weights.h5")
+    again.compile_from_config(compiled)
+    assert_same_loss(again.loss, y, again.predict(x, verbose=0))
+    assert again.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
+
+
+def test_clone_model(trained):
+    model, x, y = trained
+    clone = keras.models.clone_model(model)
+    clone.set_weights(model.get_weights())
+    clone.compile_from_config(model.get_compile_config())
+    assert_same_loss(clone.loss, y, clone.predict(x, verbose=0))
+    assert clone.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
+
+
+def test_model_checkpoint(trained, tmp_path):
+    model, x, y = trained
+    path = tmp_path / "best.keras"
+    model.fit(x, y, callbacks=[keras.callbacks.ModelCheckpoint(path, monitor="loss", mode="min")], verbose=0)
+    again = keras.saving.load_model(path)
+    assert_same_loss(again.loss, y, again.predict(x, verbose=0))
+    assert again.fit(x, y, verbose=0).history["loss"] == model.fit(x, y, verbose=0).history["loss"]
+
+
+def test_backup_and_restore(trained, tmp_path):
+    model, x, y = trained
+
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(x, y, epochs=4, callbacks=[keras.callbacks.BackupAndRestore(tmp_path), Interrupt()], verbose=0)
+    epochs = model.fit(x, y, epochs=4, callbacks=[keras.callbacks.BackupAndRestore(tmp_path)], verbose=0).epoch
+    assert epochs == [2, 3]
+    assert_same_loss(model.loss, y, model.predict(x, verbose=0))
+
+
+@pytest.mark.parametrize("container", ["list", "dict"])
+def test_several_outputs(container, rng, tmp_path):
+    inputs = keras.Input((4,))
+    outputs = {
+        "yes_no": keras.layers.Dense(1, name="yes_no")(inputs),
+        "which": keras.layers.Dense(3, name="which")(inputs),
+        "how_much": keras.layers.Dense(2, name="how_much")(inputs),
+    }
+    losses = {
+        "yes_no": keras_lossbox.BinaryCrossentropy(from_logits=True, pos_weight=3.0),
+        "which": keras_lossbox.SparseCategoricalCrossentropy(from_logits=True, class_weight=[1.0, 2.0, 3.0]),
+        "how_much": keras_lossbox.Huber(delta=0.5),
+    }
+    x = rng.normal(size=(8, 4)).astype("float32")
+    y = {"yes_no": rng.integers(0, 2, (8, 1)), "which": rng.integers(0, 3, 8), "how_much": rng.normal(size=(8, 2))}
+    if container == "list":
+        outputs, losses, y = list(outputs.values()), list(losses.values()), list(y.values())
+    model = keras.Model(inputs, outputs)
+    model.compile("sgd", loss=losses)
+    model.fit(x, y, verbose=0)
+    model.save(tmp_path / "m.keras")
+    again = keras.saving.load_model(tmp_path / "m.keras")
+    for before, after in zip(
+        losses.values() if container == "dict" else losses,
+        again.loss.values() if container == "dict" else again.loss,
+        strict=True,
+    ):
+        assert type(after) is type(before)
+        assert after.get_config() == before.get_config()
+    assert again.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
+    again.fit(x, y, verbose=0)
+
+
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+def test_h5_file_keeps_the_loss_although_keras_cannot_train_it_on(trained, tmp_path):
+    model, x, y = trained
+    model.save(tmp_path / "m.h5")
+    again = keras.saving.load_model(tmp_path / "m.h5")
+    assert_same_loss(again.loss, y, again.predict(x, verbose=0))
+
+
+def test_an_option_of_a_newer_version_is_an_error_that_says_so(trained):
+    model, _, _ = trained
+    config = model.get_compile_config()
+    config["loss"]["config"]["brightness"] = 3
+    with pytest.raises(ValueError, match=r"BinaryCrossentropy: no option is called 'brightness'.* newer version"):
+        model.compile_from_config(config)
+
+
+def test_a_config_of_an_older_version_without_later_options_loads():
+    loss = keras_lossbox.Huber.from_config({"delta": 2.0})
+    assert loss.get_config() == keras_lossbox.Huber(delta=2.0).get_config()
+
+
+FROZEN = json.loads((HERE / "frozen_names.json").read_text())
+
+
+def test_registered_names_on_disk_never_change():
+    """(package, registered name, options) is what saved models hold: this list may only grow."""
+    now = {
+        keras.saving.get_registered_name(cls): sorted(cls().get_config())
+        for cls in keras_lossbox.available().values()
+    }
+    for name, options in FROZEN.items():
+        assert set(options) <= set(now[name])
+    assert set(now) == set(FROZEN), "add the new loss to frozen_names.json"
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="the symbols of a SavedModel are TensorFlow's")
+def test_exported_model_does_not_need_the_package(trained, tmp_path):
+    model, x, _ = trained
+    model.export(tmp_path / "exported", verbose=False)
+    import tensorflow as tf
+
+    exported = tf.saved_model.load(tmp_path / "exported")
+    np.testing.assert_allclose(exported.serve(x), model.predict(x, verbose=0), rtol=1e-6)
