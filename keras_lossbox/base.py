@@ -9,6 +9,7 @@ import warnings
 
 import keras
 from keras import ops
+from keras.src.backend import get_keras_mask  # private: on some backends the attribute `_keras_mask` is not the way
 
 from keras_lossbox import numerics, shapes
 from keras_lossbox.options import Choice, plain
@@ -112,7 +113,7 @@ class Loss(keras.losses.Loss, metaclass=_ConstructThenFreeze):
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         kind = type(self).__name__
-        mask = getattr(y_pred, "_keras_mask", None)  # what Embedding(mask_zero=True) or Masking let through
+        mask = get_keras_mask(y_pred)  # what Embedding(mask_zero=True) or Masking let through
         with keras.name_scope(re.sub(r"[^\w.-]", "_", self.name)):
             dtype = self.compute_dtype
             y_pred = shapes.to_tensor(kind, "y_pred", y_pred, dtype)

@@ -257,7 +257,9 @@ class SmoothL1(Loss):
         size = numerics.absolute(error)
         if self.beta == 0:
             return numerics.mean(size, -1)
-        return numerics.mean(ops.where(size < self.beta, ops.square(error) / (2 * self.beta), size - 0.5 * self.beta), -1)
+        return numerics.mean(
+            ops.where(size < self.beta, ops.square(error) / (2 * self.beta), size - 0.5 * self.beta), -1
+        )
 
 
 @register

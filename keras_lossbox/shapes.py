@@ -124,7 +124,7 @@ def align_weights(loss, argument, weights, sizes, axis=None):
         size == 1 or (size == wanted and size is not None) for size, wanted in zip(weights.shape, expected, strict=True)
     ):
         return weights
-    return _refuse_other_sizes(weights, sizes, or_one=True)
+    return ops.broadcast_to(weights, sizes)  # fails in the run where a size that was unknown until then differs
 
 
 def _with_sizes(loss, y_true, y_pred, sizes, hint=""):
@@ -139,22 +139,10 @@ def _with_sizes(loss, y_true, y_pred, sizes, hint=""):
         )
     if known == expected and None not in known:
         return y_true
-    return _refuse_other_sizes(y_true, sizes)
-
-
-def _refuse_other_sizes(x, sizes, or_one=False):
-    """`x` itself; the run fails where a size that was unknown until then differs.
-
-    Without it a size of 1 would broadcast silently. A reshape moves no data and refuses the size -2, also under XLA,
-    where an assertion would be dropped.
-    """
-    checked = []
-    for now, size in zip(ops.shape(x), sizes, strict=True):
-        right = ops.equal(now, size)
-        if or_one:
-            right = ops.logical_or(right, ops.equal(now, 1))
-        checked.append(ops.where(right, now, -2))
-    return ops.reshape(x, checked)
+    # A size of 1 that was unknown until the run would broadcast silently, so it is asked for an impossible size. (Not
+    # by an assertion, which XLA drops, nor by a reshape, which TensorFlow drops for vectors. Equal sizes cost no copy.)
+    now = ops.shape(y_true)
+    return ops.broadcast_to(y_true, [ops.where(ops.equal(a, b), b, -2) for a, b in zip(now, sizes, strict=True)])
 
 
 def _known(sizes):

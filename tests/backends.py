@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+from keras.src.backend import set_keras_mask  # what Keras's layers call
 
 BACKEND = keras.config.backend()
 MODES = {"tensorflow": ["eager", "graph", "xla"], "jax": ["eager", "jit"], "torch": ["eager"]}[BACKEND]
@@ -56,5 +57,5 @@ def _torch(fn, y_pred):
 def with_mask(y_pred, mask):
     """`y_pred` as a tensor that carries a Keras mask, as Embedding(mask_zero=True) leaves it."""
     y_pred = keras.ops.convert_to_tensor(y_pred)
-    y_pred._keras_mask = keras.ops.convert_to_tensor(mask)
+    set_keras_mask(y_pred, keras.ops.convert_to_tensor(mask))
     return y_pred

@@ -7,10 +7,11 @@ takes. `EXTRA` holds combinations that deserve to be tried as well.
 import dataclasses
 import json
 
-import keras_lossbox
 import numpy as np
-from keras_lossbox.options import Choice, Flag, Integer, Number, Option
 from scipy import special
+
+import keras_lossbox
+from keras_lossbox.options import Choice, Flag, Integer, Number, Option
 
 CLASSES = 3  # the size of the last axis of every y_pred
 

@@ -8,8 +8,9 @@ import pathlib
 import sys
 
 import keras
-import keras_lossbox
 import numpy as np
+
+import keras_lossbox
 
 folder = pathlib.Path(sys.argv[1])
 found = {"modules": sorted(name for name in sys.modules if name.split(".")[0] in ("tests", "cases", "backends"))}

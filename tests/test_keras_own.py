@@ -7,12 +7,13 @@ that the box has too are the box's. What we do not pass is listed with the reaso
 import types
 
 import keras
-import keras_lossbox
 import pytest
 
-losses_test = pytest.importorskip("keras.src.losses.losses_test", reason="this version of Keras ships without its tests")
+import keras_lossbox
 
-CONFIG_WITHOUT_OPTIONS = "expects a config of name and reduction only, which loses delta and dtype when a model is saved"
+losses_test = pytest.importorskip("keras.src.losses.losses_test", reason="this Keras ships without its tests")
+
+CONFIG_WITHOUT_OPTIONS = "expects a config of name and reduction only, which loses delta and dtype when saved"
 ANY_AXIS = "expects an error for an axis other than the last, which the box supports"
 
 EXPECTED_FAILURES = {

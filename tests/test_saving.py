@@ -7,11 +7,12 @@ import subprocess
 import sys
 
 import keras
-import keras_lossbox
 import numpy as np
 import pytest
 from backends import BACKEND
 from cases import CASES, CLASSES, declared_options
+
+import keras_lossbox
 
 HERE = pathlib.Path(__file__).parent
 numpy = keras.ops.convert_to_numpy
@@ -40,13 +41,16 @@ def reloaded(tmp_path_factory):
         x = rng.normal(size=(8, 4)).astype("float32")
         model = build_model(case)
         model.fit(x, y, epochs=1, verbose=0)
-        saved[str(case)] = f"{number:03d}", {
-            "class": f"{case.cls.__module__}.{case.name}",
-            "config": model.loss.get_config(),
-            "loss": numpy(model.loss(y, p)).tobytes().hex(),
-            "predictions": numpy(model(x)).tobytes().hex(),
-            "evaluated": model.evaluate(x, y, verbose=0),
-        }
+        saved[str(case)] = (
+            f"{number:03d}",
+            {
+                "class": f"{case.cls.__module__}.{case.name}",
+                "config": model.loss.get_config(),
+                "loss": numpy(model.loss(y, p)).tobytes().hex(),
+                "predictions": numpy(model(x)).tobytes().hex(),
+                "evaluated": model.evaluate(x, y, verbose=0),
+            },
+        )
         model.save(folder / f"{number:03d}.keras")
         np.savez(folder / f"{number:03d}.npz", x=x, y=y, p=p)
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONWARNINGS"}
@@ -66,7 +70,7 @@ def test_keras_file_in_a_fresh_process(case, reloaded):
 
 
 EXAMPLE = keras_lossbox.BinaryCrossentropy(
-    from_logits=True, pos_weight=np.array([1.0, 2.0, 3.0]), name="bce", dtype="float64", reduction="sum"
+    from_logits=True, pos_weight=np.array([1.0, 2.0, 3.0]), name="bce", dtype="float16", reduction="sum"
 )
 
 
@@ -191,8 +195,7 @@ FROZEN = json.loads((HERE / "frozen_names.json").read_text())
 def test_registered_names_on_disk_never_change():
     """(package, registered name, options) is what saved models hold: this list may only grow."""
     now = {
-        keras.saving.get_registered_name(cls): sorted(cls().get_config())
-        for cls in keras_lossbox.available().values()
+        keras.saving.get_registered_name(cls): sorted(cls().get_config()) for cls in keras_lossbox.available().values()
     }
     for name, options in FROZEN.items():
         assert set(options) <= set(now[name])

@@ -1,0 +1,66 @@
+"""Everything that documentation shows is run; what it lists is complete."""
+
+import doctest
+import importlib
+import os
+import pathlib
+import pkgutil
+import re
+
+import pytest
+
+import keras_lossbox
+
+ROOT = pathlib.Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+MODULES = [f"keras_lossbox.{m.name}" for m in pkgutil.iter_modules(keras_lossbox.__path__) if m.name != "__main__"]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_docstring_examples(module):
+    result = doctest.testmod(importlib.import_module(module), optionflags=doctest.ELLIPSIS)
+    assert result.failed == 0
+
+
+@pytest.mark.parametrize("name", sorted(keras_lossbox.available()))
+def test_docstring_has_its_parts_in_order(name):
+    doc = keras_lossbox.available()[name].__doc__
+    parts = ["Args:", "Raises:", "Example:", ">>> ", "Reference:"]
+    positions = [doc.find(part) for part in parts]
+    assert -1 not in positions, parts[positions.index(-1)]
+    assert positions == sorted(positions)
+    assert "Shapes:" in doc or ("Shapes:" not in doc and name in keras_lossbox.available())
+    config = keras_lossbox.available()[name]().get_config()
+    for option in config:
+        assert re.search(rf"\b{option}\b", doc), f"the docstring does not speak of {option}"
+
+
+def test_readme_blocks_run(tmp_path, capsys):
+    """One after another in one namespace, as a reader would; an output beside `#` that begins with `->` is checked."""
+    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len(blocks) >= 3
+    namespace = {"__name__": "readme"}
+    here = os.getcwd()
+    os.chdir(tmp_path)
+    try:
+        for block in blocks:
+            exec(compile(block, "README.md", "exec"), namespace)
+            for line in re.findall(r"# -> (.*)", block):
+                assert line.strip() in capsys.readouterr().out
+    finally:
+        os.chdir(here)
+
+
+def test_readme_table_is_the_registry():
+    """| `Name` | what for | options beside reduction, name, dtype |"""
+    rows = dict(re.findall(r"^\| `(\w+)` \|[^|]*\|([^|]*)\|$", README, re.MULTILINE))
+    losses = {cls.__name__: cls for cls in keras_lossbox.available().values()}
+    assert set(rows) == set(losses)
+    for name, cell in rows.items():
+        options = set(losses[name]().get_config()) - {"reduction", "name", "dtype"}
+        assert set(re.findall(r"`(\w+)`", cell)) == options, name
+
+
+def test_readme_names_every_reduction():
+    for reduction in keras_lossbox.Loss.reduction.names:
+        assert f"`{reduction}`" in README or f'`"{reduction}"`' in README
