@@ -84,13 +84,14 @@ class Loss(keras.losses.Loss, metaclass=_ConstructThenFreeze):
 
     reduction = Choice(*REDUCTIONS)
     axis = -1  # the axis of y_pred that `call` removes; None: it removes none
+    _call_takes = frozenset()
     head = None  # "sigmoid" or "softmax": the activation whose probabilities `call` understands
 
     def __init_subclass__(cls, package="Custom", **kwargs):
         super().__init_subclass__(**kwargs)
         parameters = inspect.signature(cls.call).parameters
-        takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-        cls._call_takes = frozenset(n for n in ("mask", "from_logits") if takes_all or n in parameters)
+        passes_on = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+        cls._call_takes = {"mask", "from_logits"} & set(parameters) | (super(cls, cls)._call_takes if passes_on else set())
         if cls.__module__.split(".")[0] != PACKAGE:  # a user's: registered here, so that a saved model finds it
             _warn_if_taken(f"{package}>{cls.__name__}", cls)
             keras.saving.register_keras_serializable(package)(cls)

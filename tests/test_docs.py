@@ -35,6 +35,7 @@ def test_docstring_has_its_parts_in_order(name):
         assert re.search(rf"\b{option}\b", doc), f"the docstring does not speak of {option}"
 
 
+@pytest.mark.filterwarnings("ignore:readme.Pinball takes the registered name")  # the tests have one too
 def test_readme_blocks_run(tmp_path, capsys):
     """One after another in one namespace, as a reader would; an output beside `#` that begins with `->` is checked."""
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
