@@ -91,7 +91,8 @@ class Loss(keras.losses.Loss, metaclass=_ConstructThenFreeze):
         super().__init_subclass__(**kwargs)
         parameters = inspect.signature(cls.call).parameters
         passes_on = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-        cls._call_takes = {"mask", "from_logits"} & set(parameters) | (super(cls, cls)._call_takes if passes_on else set())
+        inherited = super(cls, cls)._call_takes if passes_on else frozenset()
+        cls._call_takes = inherited | ({"mask", "from_logits"} & set(parameters))
         if cls.__module__.split(".")[0] != PACKAGE:  # a user's: registered here, so that a saved model finds it
             _warn_if_taken(f"{package}>{cls.__name__}", cls)
             keras.saving.register_keras_serializable(package)(cls)
