@@ -114,37 +114,41 @@ class Loss(keras.losses.Loss, metaclass=_ConstructThenFreeze):
         self._policy_name = policy.name
 
     def __call__(self, y_true, y_pred, sample_weight=None):
-        kind = type(self).__name__
-        mask = get_keras_mask(y_pred)  # what Embedding(mask_zero=True) or Masking let through
         with keras.name_scope(re.sub(r"[^\w.-]", "_", self.name)):
-            dtype = self.compute_dtype
-            y_pred = shapes.to_tensor(kind, "y_pred", y_pred, dtype)
-            shapes.check_axis(kind, y_pred, self.axis)
-            y_pred, from_logits = self._logits_or(y_pred)
-            y_pred = ops.cast(y_pred, dtype)
-            y_true, y_pred = self.align(shapes.to_tensor(kind, "y_true", y_true, dtype), y_pred)
-
-            rank = len(y_pred.shape)
-            axis = None if self.axis is None else self.axis % rank
-            sizes = tuple(size for position, size in enumerate(ops.shape(y_pred)) if position != axis)
-            weights = None
-            if mask is not None:
-                mask = ops.cast(shapes.to_tensor(kind, "mask", mask, dtype), "bool")
-                mask = shapes.align_weights(kind, "mask", mask, sizes, axis)
-            if sample_weight is not None:
-                weights = ops.cast(shapes.to_tensor(kind, "sample_weight", sample_weight, dtype), dtype)
-                weights = shapes.align_weights(kind, "sample_weight", weights, sizes, axis)
-            mask = both(mask, self.compute_mask(y_true, y_pred))
-            counted = both(mask, None if weights is None else ops.not_equal(weights, 0))
-            entries = counted if counted is None or axis is None else ops.expand_dims(counted, axis)
-            if counted is not None:  # 0 * NaN is NaN: what does not count never enters the formula
-                of_labels = entries if len(y_true.shape) == rank else counted
-                y_true, y_pred = ops.where(of_labels, y_true, 0), ops.where(entries, y_pred, 1)
-
-            offered = {"mask": entries, "from_logits": from_logits}
-            values = self.call(y_true, y_pred, **{name: offered[name] for name in self._call_takes})
-            loss = self.reduce(values, weights, mask)
+            values, weights, mask = self.values(y_true, y_pred, sample_weight)
+            loss = self.finish(reduce_values(values, weights, mask, self.reduction))
             return ops.cast(scale_for_distribution(loss, self.reduction), self.dtype)
+
+    def values(self, y_true, y_pred, sample_weight=None):
+        """What `call` gives, not yet weighted, with the weights and the mask that fit it (or None): three tensors."""
+        kind, dtype = type(self).__name__, self.compute_dtype
+        mask = get_keras_mask(y_pred)  # what Embedding(mask_zero=True) or Masking let through
+        y_pred = shapes.to_tensor(kind, "y_pred", y_pred, dtype)
+        shapes.check_axis(kind, y_pred, self.axis)
+        y_pred, from_logits = self._logits_or(y_pred)
+        y_pred = ops.cast(y_pred, dtype)
+        y_true, y_pred = self.align(shapes.to_tensor(kind, "y_true", y_true, dtype), y_pred)
+
+        rank = len(y_pred.shape)
+        axis = None if self.axis is None else self.axis % rank
+        sizes = tuple(size for position, size in enumerate(ops.shape(y_pred)) if position != axis)
+        weights = None
+        if mask is not None:
+            mask = ops.cast(shapes.to_tensor(kind, "mask", mask, dtype), "bool")
+            mask = shapes.align_weights(kind, "mask", mask, sizes, axis)
+        if sample_weight is not None:
+            weights = ops.cast(shapes.to_tensor(kind, "sample_weight", sample_weight, dtype), dtype)
+            weights = shapes.align_weights(kind, "sample_weight", weights, sizes, axis)
+        mask = both(mask, self.compute_mask(y_true, y_pred))
+        counted = both(mask, None if weights is None else ops.not_equal(weights, 0))
+        entries = counted if counted is None or axis is None else ops.expand_dims(counted, axis)
+        if counted is not None:  # 0 * NaN is NaN: what does not count never enters the formula
+            of_labels = entries if len(y_true.shape) == rank else counted
+            y_true, y_pred = ops.where(of_labels, y_true, 0), ops.where(entries, y_pred, 1)
+
+        offered = {"mask": entries, "from_logits": from_logits}
+        values = self.call(y_true, y_pred, **{name: offered[name] for name in self._call_takes})
+        return values, *self._fit_to(values, weights, mask)
 
     def call(self, y_true, y_pred):
         """The formula: aligned labels and predictions in, one value per sample out."""
@@ -162,18 +166,23 @@ class Loss(keras.losses.Loss, metaclass=_ConstructThenFreeze):
         """Which values count, beside masks and weights from outside: a boolean tensor, or None for all."""
         return None
 
-    def reduce(self, values, weights, mask):
-        """The values of `call` as the result of the loss, before the scaling for `tf.distribute`."""
-        sizes = ops.shape(values)
+    def finish(self, reduced):
+        """What is done to the reduced values, for losses like a root that is taken of a mean."""
+        return reduced
+
+    def _fit_to(self, values, weights, mask):
+        """Weights and mask for the values as `call` really gave them."""
+        kind, sizes = type(self).__name__, ops.shape(values)
         if len(sizes) == 0 and (mask is not None or (weights is not None and any(n != 1 for n in weights.shape))):
             raise ValueError(
-                f"{type(self).__name__}: `call` returned one number for the whole batch, so that sample weights and "
-                "masks cannot be applied; return one value per sample, or take `mask` in `call`"
+                f"{kind}: `call` returned one number for the whole batch, so that sample weights and masks cannot be "
+                "applied; return one value per sample, or take `mask` in `call`"
             )
-        kind = type(self).__name__
-        weights = None if weights is None else shapes.align_weights(kind, "sample_weight", weights, sizes)
-        mask = None if mask is None else shapes.align_weights(kind, "mask", mask, sizes)
-        return reduce_values(values, weights, mask, self.reduction)
+        if weights is not None:
+            weights = shapes.align_weights(kind, "sample_weight", weights, sizes)
+        if mask is not None:
+            mask = shapes.align_weights(kind, "mask", mask, sizes)
+        return weights, mask
 
     def along(self, option, y_pred, axis=-1):
         """The value of an option that is one number or one per entry of `axis`, ready to multiply `y_pred`."""

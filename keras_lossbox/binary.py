@@ -9,8 +9,17 @@ from keras_lossbox.base import Loss, register
 from keras_lossbox.options import Choice, Flag, Integer, Number
 
 
+class _Binary(Loss):
+    """What losses of yes/no targets share."""
+
+    head = "sigmoid"
+    from_logits = Flag()
+    label_smoothing = Number(0, 1)
+    axis = Integer(optional=True)
+
+
 @register
-class BinaryCrossentropy(Loss):
+class BinaryCrossentropy(_Binary):
     """Cross-entropy of yes/no targets, with a weight for the positives.
 
         loss = mean over `axis` of  -(q y log p + (1 - y) log(1 - p)),   y smoothed to y (1 - ε) + ε/2
@@ -46,10 +55,6 @@ class BinaryCrossentropy(Loss):
     https://www.tensorflow.org/api_docs/python/tf/nn/weighted_cross_entropy_with_logits
     """
 
-    head = "sigmoid"
-    from_logits = Flag()
-    label_smoothing = Number(0, 1)
-    axis = Integer(optional=True)
     pos_weight = Number(0, per="label", optional=True)
 
     def __init__(
@@ -77,7 +82,7 @@ class BinaryCrossentropy(Loss):
 
 
 @register
-class BalancedBinaryCrossentropy(Loss):
+class BalancedBinaryCrossentropy(_Binary):
     """Cross-entropy in which positives and negatives weigh the same, however rare one of them is.
 
         loss = mean over `axis` of  -(β y log p + (1 - β)(1 - y) log(1 - p)),   β = the fraction of negatives
@@ -108,10 +113,6 @@ class BalancedBinaryCrossentropy(Loss):
     Reference: Xie and Tu, Holistically-Nested Edge Detection, 2015, https://arxiv.org/abs/1504.06375
     """
 
-    head = "sigmoid"
-    from_logits = Flag()
-    label_smoothing = Number(0, 1)
-    axis = Integer(optional=True)
     beta = Number(0, 1, optional=True)
     scope = Choice("batch", "sample")
 

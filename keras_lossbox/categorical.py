@@ -7,8 +7,28 @@ from keras_lossbox.base import Loss, register
 from keras_lossbox.options import Flag, Integer, Number
 
 
+class _Categorical(Loss):
+    """What losses over several classes share."""
+
+    head = "softmax"
+    from_logits = Flag()
+    label_smoothing = Number(0, 1)
+    axis = Integer()
+
+    def over_labels(self, x, y_true):
+        """Σ_c y_c x_c along the axis of the classes, for y smoothed to y (1 - ε) + ε/C; y one-hot, soft or indices."""
+        dense = len(y_true.shape) == len(x.shape)
+        if dense:
+            at_labels = ops.sum(y_true * x, self.axis)
+        else:
+            at_labels = numerics.at_labels(type(self).__name__, x, y_true, self.axis)
+        if not self.label_smoothing:
+            return at_labels
+        return (1 - self.label_smoothing) * at_labels + self.label_smoothing * numerics.mean(x, self.axis)
+
+
 @register
-class CategoricalCrossentropy(Loss):
+class CategoricalCrossentropy(_Categorical):
     """Cross-entropy of one-hot or soft targets, with weights for the classes.
 
         loss = -Σ_c w_c y_c log p_c,   y smoothed to y (1 - ε) + ε/C
@@ -44,10 +64,6 @@ class CategoricalCrossentropy(Loss):
     2016, https://arxiv.org/abs/1512.00567
     """
 
-    head = "softmax"
-    from_logits = Flag()
-    label_smoothing = Number(0, 1)
-    axis = Integer()
     class_weight = Number(0, per="class", optional=True)
 
     def __init__(
@@ -68,17 +84,17 @@ class CategoricalCrossentropy(Loss):
         self.class_weight = class_weight
 
     def call(self, y_true, y_pred, from_logits):
-        y = numerics.smooth_classes(y_true, self.label_smoothing, self.axis)
+        log_p = numerics.log_probabilities(y_pred, from_logits, self.axis)
         if self.class_weight is not None:
-            y = self.along("class_weight", y_pred, self.axis) * y
-        return -ops.sum(y * numerics.log_probabilities(y_pred, from_logits, self.axis), self.axis)
+            log_p = self.along("class_weight", y_pred, self.axis) * log_p
+        return -self.over_labels(log_p, y_true)
 
     def align(self, y_true, y_pred):
         return shapes.align_distribution(type(self).__name__, y_true, y_pred, self.axis)
 
 
 @register
-class SparseCategoricalCrossentropy(Loss):
+class SparseCategoricalCrossentropy(_Categorical):
     """Cross-entropy of integer targets, with label smoothing, class weights and an ignored class.
 
         loss = -(1 - ε) w_y log p_y - (ε/C) Σ_c w_c log p_c
@@ -114,11 +130,7 @@ class SparseCategoricalCrossentropy(Loss):
     Reference: as for `CategoricalCrossentropy`.
     """
 
-    head = "softmax"
-    from_logits = Flag()
     ignore_class = Integer(optional=True)
-    axis = Integer()
-    label_smoothing = Number(0, 1)
     class_weight = Number(0, per="class", optional=True)
 
     def __init__(
@@ -144,10 +156,7 @@ class SparseCategoricalCrossentropy(Loss):
         log_p = numerics.log_probabilities(y_pred, from_logits, self.axis)
         if self.class_weight is not None:
             log_p = self.along("class_weight", y_pred, self.axis) * log_p
-        loss = -numerics.at_labels(type(self).__name__, log_p, y_true, self.axis)
-        if self.label_smoothing:
-            loss = (1 - self.label_smoothing) * loss - self.label_smoothing * numerics.mean(log_p, self.axis)
-        return loss
+        return -self.over_labels(log_p, y_true)
 
     def align(self, y_true, y_pred):
         return shapes.align_indices(type(self).__name__, y_true, y_pred, self.axis)

@@ -37,13 +37,6 @@ def smooth_binary(y, label_smoothing):
     return y * (1 - label_smoothing) + label_smoothing / 2 if label_smoothing else y
 
 
-def smooth_classes(y, label_smoothing, axis):
-    """Labels moved towards 1/C, C being the number of classes along `axis`."""
-    if not label_smoothing:
-        return y
-    return y * (1 - label_smoothing) + label_smoothing / ops.cast(ops.shape(y)[axis], y.dtype)
-
-
 def at_labels(loss, x, labels, axis):
     """The entries of `x` along `axis` at the integer `labels`. A label that is no class is an error, or else NaN.
 

@@ -1,25 +1,35 @@
 """Losses for real-valued targets, of the error e = y_true - y_pred.
 
 All take y_true and y_pred of one shape, `(n, ..., outputs)`; `(n,)` and `(n, 1)` are aligned, and any other difference
-is a ValueError. All give one value per sample, `(n, ...)`.
+is a ValueError. They give one value per sample, `(n, ...)`.
 """
 
 from keras import ops
 
 from keras_lossbox import numerics
 from keras_lossbox.base import Loss, register
-from keras_lossbox.options import Choice, Number
+from keras_lossbox.options import Choice, Integer, Number
 
 
-class _NoOptions(Loss):
-    """Losses without options of their own take Keras's three, in the order that all of its losses have."""
+class _Mean(Loss):
+    """What the means over elements share: Keras's three parameters in Keras's order, and the axis."""
 
-    def __init__(self, reduction="sum_over_batch_size", name=None, dtype=None):
+    axis = Integer(optional=True)
+
+    def __init__(self, reduction="sum_over_batch_size", name=None, dtype=None, *, axis=-1):
         super().__init__(reduction=reduction, name=name, dtype=dtype)
+        self.axis = axis
+
+    def call(self, y_true, y_pred):
+        return numerics.mean(self.elements(y_true - y_pred), self.axis)
+
+    def elements(self, error):
+        """The formula, for each element."""
+        raise NotImplementedError
 
 
 @register
-class MeanSquaredError(_NoOptions):
+class MeanSquaredError(_Mean):
     """The mean over the last axis of the squared error.
 
         loss = mean(e²)
@@ -29,6 +39,8 @@ class MeanSquaredError(_NoOptions):
 
     Args:
         reduction, name, dtype: see `Loss`.
+        axis: the axis to take the mean over; None takes no mean, and gives every element a value, and takes weights of
+            the shape of y_pred.
 
     Raises:
         ValueError: if y_true and y_pred have different shapes.
@@ -42,12 +54,12 @@ class MeanSquaredError(_NoOptions):
     Reference: Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 2009, section 2.4
     """
 
-    def call(self, y_true, y_pred):
-        return numerics.mean(ops.square(y_true - y_pred), -1)
+    def elements(self, error):
+        return ops.square(error)
 
 
 @register
-class MeanAbsoluteError(_NoOptions):
+class MeanAbsoluteError(_Mean):
     """The mean over the last axis of the absolute error.
 
         loss = mean(|e|)
@@ -57,6 +69,8 @@ class MeanAbsoluteError(_NoOptions):
 
     Args:
         reduction, name, dtype: see `Loss`.
+        axis: the axis to take the mean over; None takes no mean, and gives every element a value, and takes weights of
+            the shape of y_pred.
 
     Raises:
         ValueError: if y_true and y_pred have different shapes.
@@ -70,12 +84,12 @@ class MeanAbsoluteError(_NoOptions):
     Reference: Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 2009, section 2.4
     """
 
-    def call(self, y_true, y_pred):
-        return numerics.mean(numerics.absolute(y_true - y_pred), -1)
+    def elements(self, error):
+        return numerics.absolute(error)
 
 
 @register
-class RootMeanSquaredError(Loss):
+class RootMeanSquaredError(_Mean):
     """The root of the mean squared error, in the unit of y_true.
 
         scope="batch":  loss = sqrt(reduce(mean(e²)))
@@ -86,6 +100,8 @@ class RootMeanSquaredError(Loss):
 
     Args:
         reduction, name, dtype: see `Loss`.
+        axis: the axis to take the mean over; None takes no mean, and gives every element a value, and takes weights of
+            the shape of y_pred.
         scope: `"batch"` or `"sample"`.
 
     Raises:
@@ -104,16 +120,18 @@ class RootMeanSquaredError(Loss):
 
     scope = Choice("batch", "sample")
 
-    def __init__(self, reduction="sum_over_batch_size", name=None, dtype=None, *, scope="batch"):
-        super().__init__(reduction=reduction, name=name, dtype=dtype)
+    def __init__(self, reduction="sum_over_batch_size", name=None, dtype=None, *, axis=-1, scope="batch"):
+        super().__init__(reduction=reduction, name=name, dtype=dtype, axis=axis)
         self.scope = scope
 
     def call(self, y_true, y_pred):
-        squared = numerics.mean(ops.square(y_true - y_pred), -1)
-        return numerics.safe_sqrt(squared) if self.scope == "sample" else squared
+        mean = super().call(y_true, y_pred)
+        return numerics.safe_sqrt(mean) if self.scope == "sample" else mean
 
-    def reduce(self, values, weights, mask):
-        reduced = super().reduce(values, weights, mask)
+    def elements(self, error):
+        return ops.square(error)
+
+    def finish(self, reduced):
         return numerics.safe_sqrt(reduced) if self.scope == "batch" else reduced
 
 
@@ -185,7 +203,7 @@ class L2Norm(_Norm):
 
 
 @register
-class Huber(Loss):
+class Huber(_Mean):
     """Quadratic for small errors, linear for large ones.
 
         loss = mean(½ e²  where |e| <= δ,  δ |e| - ½ δ²  elsewhere)
@@ -196,6 +214,8 @@ class Huber(Loss):
     Args:
         delta: δ > 0, in the unit of y_true: the error from which on a sample counts as an outlier.
         reduction, name, dtype: see `Loss`.
+        axis: the axis to take the mean over; None takes no mean, and gives every element a value, and takes weights of
+            the shape of y_pred.
 
     Raises:
         ValueError: if delta is not a positive number, or y_true and y_pred have different shapes.
@@ -211,19 +231,18 @@ class Huber(Loss):
 
     delta = Number(0, above=True)
 
-    def __init__(self, delta=1.0, reduction="sum_over_batch_size", name=None, dtype=None):
-        super().__init__(reduction=reduction, name=name, dtype=dtype)
+    def __init__(self, delta=1.0, reduction="sum_over_batch_size", name=None, dtype=None, *, axis=-1):
+        super().__init__(reduction=reduction, name=name, dtype=dtype, axis=axis)
         self.delta = delta
 
-    def call(self, y_true, y_pred):
-        error = y_true - y_pred
+    def elements(self, error):
         size = numerics.absolute(error)
         linear = self.delta * size - 0.5 * self.delta**2
-        return numerics.mean(ops.where(size <= self.delta, 0.5 * ops.square(error), linear), -1)
+        return ops.where(size <= self.delta, 0.5 * ops.square(error), linear)
 
 
 @register
-class SmoothL1(Loss):
+class SmoothL1(_Mean):
     """Huber's loss divided by its threshold, as detectors regress boxes: slope 1 for large errors.
 
         loss = mean(½ e²/β  where |e| < β,  |e| - ½ β  elsewhere) = Huber(delta=β) / β
@@ -233,6 +252,8 @@ class SmoothL1(Loss):
     Args:
         beta: β >= 0, in the unit of y_true: where the loss turns from quadratic to linear.
         reduction, name, dtype: see `Loss`.
+        axis: the axis to take the mean over; None takes no mean, and gives every element a value, and takes weights of
+            the shape of y_pred.
 
     Raises:
         ValueError: if beta is negative or no number, or y_true and y_pred have different shapes.
@@ -248,22 +269,19 @@ class SmoothL1(Loss):
 
     beta = Number(0)
 
-    def __init__(self, beta=1.0, reduction="sum_over_batch_size", name=None, dtype=None):
-        super().__init__(reduction=reduction, name=name, dtype=dtype)
+    def __init__(self, beta=1.0, reduction="sum_over_batch_size", name=None, dtype=None, *, axis=-1):
+        super().__init__(reduction=reduction, name=name, dtype=dtype, axis=axis)
         self.beta = beta
 
-    def call(self, y_true, y_pred):
-        error = y_true - y_pred
+    def elements(self, error):
         size = numerics.absolute(error)
         if self.beta == 0:
-            return numerics.mean(size, -1)
-        return numerics.mean(
-            ops.where(size < self.beta, ops.square(error) / (2 * self.beta), size - 0.5 * self.beta), -1
-        )
+            return size
+        return ops.where(size < self.beta, ops.square(error) / (2 * self.beta), size - 0.5 * self.beta)
 
 
 @register
-class LogCosh(_NoOptions):
+class LogCosh(_Mean):
     """The logarithm of the hyperbolic cosine of the error: ½ e² near 0, |e| - log 2 far away, smooth in between.
 
         loss = mean(log(cosh(e)))
@@ -273,6 +291,8 @@ class LogCosh(_NoOptions):
 
     Args:
         reduction, name, dtype: see `Loss`.
+        axis: the axis to take the mean over; None takes no mean, and gives every element a value, and takes weights of
+            the shape of y_pred.
 
     Raises:
         ValueError: if y_true and y_pred have different shapes.
@@ -287,5 +307,5 @@ class LogCosh(_NoOptions):
     https://arxiv.org/abs/2208.04564
     """
 
-    def call(self, y_true, y_pred):
-        return numerics.mean(numerics.log_cosh(y_true - y_pred), -1)
+    def elements(self, error):
+        return numerics.log_cosh(error)

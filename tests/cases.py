@@ -27,6 +27,8 @@ EXTRA = {
         {"ignore_class": -1},
     ],
     "CategoricalCrossentropy": [{"from_logits": True, "label_smoothing": 0.1, "class_weight": [1.0, 0.0, 2.5]}],
+    "MeanSquaredError": [{"axis": None}],
+    "Huber": [{"axis": None, "delta": 0.3}],
     "SmoothL1": [{"beta": 0.0}],
     "ZeroOne": [{"from_logits": True, "surrogate": "hinge"}, {"from_logits": True, "multi_label": True}],
 }
