@@ -2,7 +2,20 @@
 
 from keras_lossbox.base import Loss, __version__, available, get
 from keras_lossbox.binary import BalancedBinaryCrossentropy, BinaryCrossentropy, ZeroOne
-from keras_lossbox.categorical import CategoricalCrossentropy, SparseCategoricalCrossentropy
+from keras_lossbox.categorical import (
+    CategoricalCrossentropy,
+    GeneralizedCrossentropy,
+    Poly1Crossentropy,
+    SparseCategoricalCrossentropy,
+    SymmetricCrossentropy,
+)
+from keras_lossbox.focal import (
+    AsymmetricLoss,
+    AsymmetricSingleLabel,
+    BinaryFocalCrossentropy,
+    CategoricalFocalCrossentropy,
+    SparseCategoricalFocalCrossentropy,
+)
 from keras_lossbox.regression import (
     Huber,
     L1Norm,
@@ -13,11 +26,17 @@ from keras_lossbox.regression import (
     RootMeanSquaredError,
     SmoothL1,
 )
+from keras_lossbox.weights import class_balanced_weights, class_weight_from_labels, pos_weight_from_labels
 
 __all__ = [
+    "AsymmetricLoss",
+    "AsymmetricSingleLabel",
     "BalancedBinaryCrossentropy",
     "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "GeneralizedCrossentropy",
     "Huber",
     "L1Norm",
     "L2Norm",
@@ -25,11 +44,17 @@ __all__ = [
     "Loss",
     "MeanAbsoluteError",
     "MeanSquaredError",
+    "Poly1Crossentropy",
     "RootMeanSquaredError",
     "SmoothL1",
     "SparseCategoricalCrossentropy",
+    "SparseCategoricalFocalCrossentropy",
+    "SymmetricCrossentropy",
     "ZeroOne",
     "__version__",
     "available",
+    "class_balanced_weights",
+    "class_weight_from_labels",
     "get",
+    "pos_weight_from_labels",
 ]

@@ -17,6 +17,12 @@ class _Binary(Loss):
     label_smoothing = Number(0, 1)
     axis = Integer(optional=True)
 
+    def __init__(self, from_logits, label_smoothing, axis, reduction, name, dtype):
+        super().__init__(reduction=reduction, name=name, dtype=dtype)
+        self.from_logits = from_logits
+        self.label_smoothing = label_smoothing
+        self.axis = axis
+
 
 @register
 class BinaryCrossentropy(_Binary):
@@ -68,10 +74,7 @@ class BinaryCrossentropy(_Binary):
         *,
         pos_weight=None,
     ):
-        super().__init__(reduction=reduction, name=name, dtype=dtype)
-        self.from_logits = from_logits
-        self.label_smoothing = label_smoothing
-        self.axis = axis
+        super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
         self.pos_weight = pos_weight
 
     def call(self, y_true, y_pred, from_logits):
@@ -128,10 +131,7 @@ class BalancedBinaryCrossentropy(_Binary):
         beta=None,
         scope="batch",
     ):
-        super().__init__(reduction=reduction, name=name, dtype=dtype)
-        self.from_logits = from_logits
-        self.label_smoothing = label_smoothing
-        self.axis = axis
+        super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
         self.beta = beta
         self.scope = scope
 

@@ -15,6 +15,15 @@ class _Categorical(Loss):
     label_smoothing = Number(0, 1)
     axis = Integer()
 
+    def __init__(self, from_logits, label_smoothing, axis, reduction, name, dtype):
+        super().__init__(reduction=reduction, name=name, dtype=dtype)
+        self.from_logits = from_logits
+        self.label_smoothing = label_smoothing
+        self.axis = axis
+
+    def align(self, y_true, y_pred):
+        return shapes.align_labels(type(self).__name__, y_true, y_pred, self.axis)
+
     def over_labels(self, x, y_true):
         """Σ_c y_c x_c along the axis of the classes, for y smoothed to y (1 - ε) + ε/C; y one-hot, soft or indices."""
         dense = len(y_true.shape) == len(x.shape)
@@ -25,6 +34,18 @@ class _Categorical(Loss):
         if not self.label_smoothing:
             return at_labels
         return (1 - self.label_smoothing) * at_labels + self.label_smoothing * numerics.mean(x, self.axis)
+
+
+class _Sparse(_Categorical):
+    """What losses of class indices share: the labels stay integers, and one of them may be ignored."""
+
+    ignore_class = Integer(optional=True)
+
+    def align(self, y_true, y_pred):
+        return shapes.align_indices(type(self).__name__, y_true, y_pred, self.axis)
+
+    def compute_mask(self, y_true, y_pred):
+        return None if self.ignore_class is None else ops.not_equal(y_true, self.ignore_class)
 
 
 @register
@@ -77,10 +98,7 @@ class CategoricalCrossentropy(_Categorical):
         *,
         class_weight=None,
     ):
-        super().__init__(reduction=reduction, name=name, dtype=dtype)
-        self.from_logits = from_logits
-        self.label_smoothing = label_smoothing
-        self.axis = axis
+        super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
         self.class_weight = class_weight
 
     def call(self, y_true, y_pred, from_logits):
@@ -94,7 +112,7 @@ class CategoricalCrossentropy(_Categorical):
 
 
 @register
-class SparseCategoricalCrossentropy(_Categorical):
+class SparseCategoricalCrossentropy(_Sparse):
     """Cross-entropy of integer targets, with label smoothing, class weights and an ignored class.
 
         loss = -(1 - ε) w_y log p_y - (ε/C) Σ_c w_c log p_c
@@ -130,7 +148,6 @@ class SparseCategoricalCrossentropy(_Categorical):
     Reference: as for `CategoricalCrossentropy`.
     """
 
-    ignore_class = Integer(optional=True)
     class_weight = Number(0, per="class", optional=True)
 
     def __init__(
@@ -145,11 +162,8 @@ class SparseCategoricalCrossentropy(_Categorical):
         label_smoothing=0.0,
         class_weight=None,
     ):
-        super().__init__(reduction=reduction, name=name, dtype=dtype)
-        self.from_logits = from_logits
+        super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
         self.ignore_class = ignore_class
-        self.axis = axis
-        self.label_smoothing = label_smoothing
         self.class_weight = class_weight
 
     def call(self, y_true, y_pred, from_logits):
@@ -158,8 +172,163 @@ class SparseCategoricalCrossentropy(_Categorical):
             log_p = self.along("class_weight", y_pred, self.axis) * log_p
         return -self.over_labels(log_p, y_true)
 
-    def align(self, y_true, y_pred):
-        return shapes.align_indices(type(self).__name__, y_true, y_pred, self.axis)
 
-    def compute_mask(self, y_true, y_pred):
-        return None if self.ignore_class is None else ops.not_equal(y_true, self.ignore_class)
+@register
+class Poly1Crossentropy(_Categorical):
+    """Cross-entropy with its first Taylor coefficient moved: more weight, or less, on what is not yet certain.
+
+        loss = -log p_y + ε₁ (1 - p_y)
+
+    The cross-entropy is Σ_j (1 - p)^j / j; ε₁ is added to the first coefficient, 1. At ε₁ = 0 it is the cross-entropy.
+
+    Args:
+        epsilon: ε₁ >= -1; the authors found positive values (1 to 2) good for images, negative ones for 3-D detection.
+        from_logits, label_smoothing, axis, reduction, name, dtype: as in `CategoricalCrossentropy`.
+        class_weight: a weight >= 0 for each class, of both terms.
+
+    Shapes: y_pred `(n, ..., classes)`; y_true alike (one-hot or soft), or class indices without that axis.
+
+    Raises:
+        ValueError: for an option out of its range, shapes that do not fit, labels that are no class.
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> loss = keras_lossbox.Poly1Crossentropy(epsilon=2.0)
+    >>> round(float(loss([1], [[0.5, 0.5]])), 4)  # log 2 + 2 * 0.5
+    1.6931
+
+    Reference: Leng et al., PolyLoss, 2022, https://arxiv.org/abs/2204.12511
+    """
+
+    epsilon = Number(-1)
+    class_weight = Number(0, per="class", optional=True)
+
+    def __init__(
+        self,
+        epsilon=1.0,
+        from_logits=False,
+        label_smoothing=0.0,
+        axis=-1,
+        reduction="sum_over_batch_size",
+        name=None,
+        dtype=None,
+        *,
+        class_weight=None,
+    ):
+        super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
+        self.epsilon = epsilon
+        self.class_weight = class_weight
+
+    def call(self, y_true, y_pred, from_logits):
+        log_p = numerics.log_probabilities(y_pred, from_logits, self.axis)
+        loss = -log_p - self.epsilon * ops.expm1(log_p)
+        if self.class_weight is not None:
+            loss = self.along("class_weight", y_pred, self.axis) * loss
+        return self.over_labels(loss, y_true)
+
+
+@register
+class GeneralizedCrossentropy(_Categorical):
+    """Between cross-entropy and mean absolute error: robust where a part of the labels is wrong.
+
+        loss = (1 - p_y^q) / q
+
+    q → 0 is the cross-entropy, q = 1 is 1 - p_y, half the mean absolute error: bounded, so that a label the model
+    finds absurd cannot pull without limit. Large q learns slowly.
+
+    Args:
+        q: in (0, 1]; the authors' value for 40 % wrong labels is the default.
+        from_logits, label_smoothing, axis, reduction, name, dtype: as in `CategoricalCrossentropy`.
+
+    Shapes: y_pred `(n, ..., classes)`; y_true alike (one-hot or soft), or class indices without that axis.
+
+    Raises:
+        ValueError: for an option out of its range, shapes that do not fit, labels that are no class.
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> float(keras_lossbox.GeneralizedCrossentropy(q=1.0)([1], [[0.75, 0.25]]))
+    0.75
+
+    Reference: Zhang and Sabuncu, Generalized Cross Entropy Loss, 2018, https://arxiv.org/abs/1805.07836
+    """
+
+    q = Number(0, 1, above=True)
+
+    def __init__(
+        self,
+        q=0.7,
+        from_logits=False,
+        label_smoothing=0.0,
+        axis=-1,
+        reduction="sum_over_batch_size",
+        name=None,
+        dtype=None,
+    ):
+        super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
+        self.q = q
+
+    def call(self, y_true, y_pred, from_logits):
+        log_p = numerics.log_probabilities(y_pred, from_logits, self.axis)
+        return self.over_labels(-ops.expm1(self.q * log_p) / self.q, y_true)
+
+
+@register
+class SymmetricCrossentropy(_Categorical):
+    """Cross-entropy plus the cross-entropy with labels and predictions exchanged, for partly wrong labels.
+
+        loss = α CE + β RCE,   CE = -Σ_c y_c log p_c,   RCE = -Σ_c p_c log max(y_c, label_clip)
+
+    RCE is bounded, like the mean absolute error, and CE keeps it learning.
+
+    Args:
+        alpha: α >= 0. The authors: 0.1 for CIFAR-10, 6 for CIFAR-100.
+        beta: β >= 0. The authors: 1 for CIFAR-10, 0.1 for CIFAR-100.
+        from_logits, label_smoothing, axis, reduction, name, dtype: as in `CategoricalCrossentropy`.
+        label_clip: in (0, 1]: what a label of 0 counts as inside the logarithm.
+
+    Shapes: y_pred `(n, ..., classes)`; y_true alike (one-hot or soft), or class indices without that axis.
+
+    Raises:
+        ValueError: for an option out of its range, shapes that do not fit, labels that are no class.
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> loss = keras_lossbox.SymmetricCrossentropy(alpha=0.0, beta=1.0, label_clip=0.1)
+    >>> round(float(loss([1], [[0.75, 0.25]])), 4)  # -0.75 log 0.1
+    1.7269
+
+    Reference: Wang et al., Symmetric Cross Entropy for Robust Learning, 2019, https://arxiv.org/abs/1908.06112
+    """
+
+    alpha = Number(0)
+    beta = Number(0)
+    label_clip = Number(0, 1, above=True)
+
+    def __init__(
+        self,
+        alpha=0.1,
+        beta=1.0,
+        from_logits=False,
+        label_smoothing=0.0,
+        axis=-1,
+        reduction="sum_over_batch_size",
+        name=None,
+        dtype=None,
+        *,
+        label_clip=1e-4,
+    ):
+        super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
+        self.alpha = alpha
+        self.beta = beta
+        self.label_clip = label_clip
+
+    def call(self, y_true, y_pred, from_logits):
+        log_p = numerics.log_probabilities(y_pred, from_logits, self.axis)
+        y = numerics.one_hot(type(self).__name__, y_true, log_p, self.axis)
+        y = (1 - self.label_smoothing) * y + self.label_smoothing / ops.cast(ops.shape(y)[self.axis], y.dtype)
+        log_y = ops.log(ops.clip(y, self.label_clip, 1))
+        return -ops.sum(self.alpha * y * log_p + self.beta * ops.exp(log_p) * log_y, self.axis)

@@ -43,7 +43,21 @@ def at_labels(loss, x, labels, axis):
     In eager mode it raises; in a traced graph there is no value to look at, and the result is NaN. (XLA would clamp
     the index and give the number of another class.)
     """
-    classes = ops.shape(x)[axis]
+    labels, valid = _in_range(loss, labels, ops.shape(x)[axis], axis)
+    index = ops.expand_dims(labels, axis)
+    return ops.where(valid, ops.squeeze(ops.take_along_axis(x, index, axis), axis), float("nan"))
+
+
+def one_hot(loss, labels, like, axis):
+    """Integer labels as one-hot of the shape of `like`, checked as in `at_labels`; other labels as they are."""
+    if len(labels.shape) == len(like.shape):
+        return labels
+    labels, valid = _in_range(loss, labels, ops.shape(like)[axis], axis)
+    return ops.where(ops.expand_dims(valid, axis), ops.cast(is_label(like, labels, axis), like.dtype), float("nan"))
+
+
+def _in_range(loss, labels, classes, axis):
+    """Labels with 0 for what is no class, and which of them were classes."""
     valid = ops.logical_and(labels >= 0, labels < classes)
     all_valid = concrete(ops.all(valid))
     if all_valid is not None and not all_valid:
@@ -54,8 +68,7 @@ def at_labels(loss, x, labels, axis):
             f"{loss}: `y_true` must hold class indices from 0 to {int(classes) - 1}, the size of axis {axis} of y_pred "
             f"less one. Received: {', '.join(map(str, wrong[:5]))}{' and others' if len(wrong) > 5 else ''}"
         )
-    index = ops.expand_dims(ops.where(valid, labels, 0), axis)
-    return ops.where(valid, ops.squeeze(ops.take_along_axis(x, index, axis), axis), float("nan"))
+    return ops.where(valid, labels, 0), valid
 
 
 def is_label(x, labels, axis):
@@ -78,6 +91,14 @@ def divide_no_nan(x, y):
     """x / y, and 0 where y is 0. (`keras.ops.divide_no_nan` rounds float64 to float32 on PyTorch.)"""
     zero = ops.equal(y, 0)
     return ops.where(zero, 0, x / ops.where(zero, 1, y))
+
+
+def focusing(miss, gamma):
+    """miss^gamma, the focal factor, for miss = 1 - p in [0, 1]; with a finite gradient at 0 for gamma < 1.
+
+    Below 1e-30 it is held constant: there the cross-entropy that it multiplies is as small.
+    """
+    return ops.power(ops.clip(miss, 1e-30, 1), gamma)
 
 
 def absolute(x):

@@ -59,12 +59,17 @@ def align_indices(loss, y_true, y_pred, axis):
     return _to_indices(_with_sizes(loss, y_true, y_pred, sizes[:axis] + sizes[axis + 1 :], hint)), y_pred
 
 
+def align_labels(loss, y_true, y_pred, axis):
+    """For labels that may be one-hot, soft or class indices, whichever their shape says."""
+    indices = len(y_true.shape) < len(y_pred.shape) or y_true.shape[axis] == 1
+    return (align_indices if indices else align_distribution)(loss, y_true, y_pred, axis)
+
+
 def align_classes(loss, y_true, y_pred, axis):
-    """For labels that may be class indices or one-hot; what comes out is indices, a row with NaN an invalid one."""
-    one_hot = len(y_true.shape) == len(y_pred.shape) and y_true.shape[axis] != 1
-    if not one_hot:
-        return align_indices(loss, y_true, y_pred, axis)
-    y_true, y_pred = align_distribution(loss, y_true, y_pred, axis)
+    """The same for losses that want indices in any case: of a row its largest entry, of a row with NaN no class."""
+    y_true, y_pred = align_labels(loss, y_true, y_pred, axis)
+    if len(y_true.shape) < len(y_pred.shape):
+        return y_true, y_pred
     unknown = ops.isnan(ops.sum(y_true, axis))
     return ops.where(unknown, NO_CLASS, ops.cast(ops.argmax(y_true, axis), "int32")), y_pred
 

@@ -11,6 +11,7 @@ import numpy as np
 from scipy import special
 
 import keras_lossbox
+from keras_lossbox.categorical import _Categorical, _Sparse
 from keras_lossbox.options import Choice, Flag, Integer, Number, Option
 
 CLASSES = 3  # the size of the last axis of every y_pred
@@ -30,10 +31,28 @@ EXTRA = {
     "MeanSquaredError": [{"axis": None}],
     "Huber": [{"axis": None, "delta": 0.3}],
     "SmoothL1": [{"beta": 0.0}],
+    "BinaryFocalCrossentropy": [
+        {"from_logits": True, "gamma": 0.5, "pos_weight": [3.0, 0.5, 0.0], "apply_class_balancing": True},
+        {"from_logits": True, "gamma": 0.0, "label_smoothing": 1.0},
+        {"axis": None},
+    ],
+    "CategoricalFocalCrossentropy": [{"from_logits": True, "gamma": 0.5}, {"from_logits": True, "gamma": 0.0}],
+    "SparseCategoricalFocalCrossentropy": [
+        {"from_logits": True, "gamma": [0.0, 0.5, 5.0], "alpha": [1.0, 0.0, 2.0], "label_smoothing": 0.1},
+        {"ignore_class": -1},
+    ],
+    "AsymmetricLoss": [{"from_logits": True, "clip": 0.0, "gamma_neg": 0.5, "gamma_pos": 0.5}],
+    "AsymmetricSingleLabel": [{"from_logits": True, "label_smoothing": 0.0, "gamma_pos": 0.5}],
+    "Poly1Crossentropy": [{"from_logits": True, "epsilon": -1.0, "class_weight": [1.0, 0.0, 2.5]}],
     "ZeroOne": [{"from_logits": True, "surrogate": "hinge"}, {"from_logits": True, "multi_label": True}],
 }
 
-SURROGATE_GRADIENT = {"ZeroOne"}  # the gradient is not that of the value, on purpose
+
+def has_other_gradient(case):
+    """Whether the gradient is not that of the value, on purpose."""
+    return case.name == "ZeroOne" or case.options.get("detach_focal_weight", False)
+
+
 BATCH_STATISTIC = {"BalancedBinaryCrossentropy"}  # a sample's value depends on the others
 ROOT_OF_REDUCED = {"RootMeanSquaredError"}  # with scope="batch"
 
@@ -44,9 +63,12 @@ class Case:
 
     cls: type
     options: dict
+    labels: str = None  # for losses of several classes: "one_hot" or "indices"
+    main: bool = True  # False for a variant that only tries another value of one option
 
     def __str__(self):
-        return f"{self.cls.__name__}({', '.join(f'{k}={v}' for k, v in self.options.items())})"
+        labels = f" of {self.labels}" if self.labels else ""
+        return f"{self.cls.__name__}({', '.join(f'{k}={v}' for k, v in self.options.items())}){labels}"
 
     def build(self, **more):
         return self.cls(**self.options, **more)
@@ -58,13 +80,11 @@ class Case:
     @property
     def kind(self):
         """What the labels are: "real", "binary", "one_hot" or "indices"."""
-        family = self.cls.__module__.rsplit(".", 1)[-1]
-        if family == "binary":
-            multi_class = self.name == "ZeroOne" and not self.options.get("multi_label")
-            return "indices" if multi_class else "binary"
-        if family == "categorical":
-            return "indices" if "Sparse" in self.name else "one_hot"
-        return "real"
+        if self.labels:
+            return self.labels
+        if self.name == "ZeroOne":
+            return "binary" if self.options.get("multi_label") else "indices"
+        return {None: "real", "sigmoid": "binary", "softmax": "one_hot"}[self.cls.head]
 
     @property
     def values_axis(self):
@@ -112,6 +132,15 @@ def other_values(name, option):
     raise NotImplementedError(f"say which values a {type(option).__name__} can have")
 
 
+def label_kinds(cls):
+    """For losses of several classes: whether they take one-hot labels, class indices, or both."""
+    align = getattr(cls, "align", None)
+    if cls.head != "softmax":
+        return [None]
+    takes = {_Sparse.align: ["indices"], _Categorical.align: ["one_hot", "indices"]}
+    return takes.get(align, ["one_hot"])
+
+
 def _cases():
     for cls in keras_lossbox.available().values():
         options = declared_options(cls)
@@ -120,9 +149,13 @@ def _cases():
             for value in other_values(name, option):
                 variants.append({name: value} | ({"from_logits": True} if "from_logits" in options else {}))
         distinct = {}
+        main = [{}, {"from_logits": True}, *EXTRA.get(cls.__name__, [])]
         for variant in variants + EXTRA.get(cls.__name__, []):
-            distinct.setdefault(json.dumps(cls(**variant).get_config()), Case(cls, variant))
-        yield from distinct.values()
+            distinct.setdefault(json.dumps(cls(**variant).get_config()), variant)
+        for variant in distinct.values():
+            for labels in label_kinds(cls):
+                yield Case(cls, variant, labels, variant in main)
 
 
 CASES = list(_cases())
+MAIN_CASES = [case for case in CASES if case.main]  # for what takes long: compilation, training, saving

@@ -10,13 +10,13 @@ import keras
 import numpy as np
 import pytest
 from backends import BACKEND
-from cases import CASES, CLASSES, declared_options
+from cases import CLASSES, MAIN_CASES, declared_options
 
 import keras_lossbox
 
 HERE = pathlib.Path(__file__).parent
 numpy = keras.ops.convert_to_numpy
-TRAINABLE = [case for case in CASES if case.options.get("surrogate", "any") is not None]
+TRAINABLE = [case for case in MAIN_CASES if case.options.get("surrogate", "any") is not None]
 
 
 def build_model(case, seed=1):

@@ -1,0 +1,318 @@
+"""Focal losses: cross-entropies that turn away from what is already right, for rare classes; by kind of data."""
+
+from keras import ops
+
+from keras_lossbox import numerics, shapes
+from keras_lossbox.base import register
+from keras_lossbox.binary import _Binary
+from keras_lossbox.categorical import _Categorical, _Sparse
+from keras_lossbox.options import Flag, Number
+
+
+@register
+class BinaryFocalCrossentropy(_Binary):
+    """Binary cross-entropy weighted by how wrong the prediction is, to the power γ.
+
+        loss = mean over `axis` of  α_t (1 - p_t)^γ · -(q y log p + (1 - y) log(1 - p)),
+        p_t = y p + (1 - y)(1 - p),   α_t = α y + (1 - α)(1 - y)  or 1
+
+    A drop-in superset of `keras.losses.BinaryFocalCrossentropy`: the same positional parameters, defaults and
+    numbers. Beside it, `pos_weight`, and a right, finite gradient for every logit and every γ (Keras's is NaN at logit
+    40 with γ = 0.5). γ = 0 is `BinaryCrossentropy`. As in Keras, `alpha` counts only with
+    `apply_class_balancing=True`.
+
+    Args:
+        apply_class_balancing: whether α_t is applied.
+        alpha: α in [0, 1], the weight of positives; negatives have 1 - α.
+        gamma: γ >= 0, one number or one for each label (the last axis); 2 is the authors' value.
+        from_logits, label_smoothing, axis, reduction, name, dtype, pos_weight: as in `BinaryCrossentropy`.
+
+    Shapes: y_true and y_pred alike, `(n, ..., labels)`; `(n,)` and `(n, 1)` are aligned.
+
+    Raises:
+        ValueError: for an option out of its range, different shapes, or a list of the wrong length.
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> loss = keras_lossbox.BinaryFocalCrossentropy(gamma=2.0)
+    >>> round(float(loss([[1.0]], [[0.75]])), 4)  # -0.25² log 0.75
+    0.018
+
+    Reference: Lin et al., Focal Loss for Dense Object Detection, 2017, https://arxiv.org/abs/1708.02002
+    """
+
+    apply_class_balancing = Flag()
+    alpha = Number(0, 1)
+    gamma = Number(0, per="label")
+    pos_weight = Number(0, per="label", optional=True)
+
+    def __init__(
+        self,
+        apply_class_balancing=False,
+        alpha=0.25,
+        gamma=2.0,
+        from_logits=False,
+        label_smoothing=0.0,
+        axis=-1,
+        reduction="sum_over_batch_size",
+        name=None,
+        dtype=None,
+        *,
+        pos_weight=None,
+    ):
+        super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
+        self.apply_class_balancing = apply_class_balancing
+        self.alpha = alpha
+        self.gamma = gamma
+        self.pos_weight = pos_weight
+
+    def call(self, y_true, y_pred, from_logits):
+        y = numerics.smooth_binary(y_true, self.label_smoothing)
+        log_p, log_not_p = numerics.binary_log_probabilities(y_pred, from_logits)
+        miss = y * ops.exp(log_not_p) + (1 - y) * ops.exp(log_p)  # 1 - p_t, exact where p_t is almost 1
+        of_positives = y if self.pos_weight is None else self.along("pos_weight", y_pred) * y
+        loss = -numerics.focusing(miss, self.along("gamma", y_pred)) * (of_positives * log_p + (1 - y) * log_not_p)
+        if self.apply_class_balancing:
+            loss = loss * (self.alpha * y + (1 - self.alpha) * (1 - y))
+        return numerics.mean(loss, self.axis)
+
+
+@register
+class AsymmetricLoss(_Binary):
+    """A focal loss for many labels of which few are true: negatives are focused harder, and dropped when easy.
+
+        loss = mean over `axis` of  -(y (1 - p)^γ₊ log p + (1 - y) p_m^γ₋ log(1 - p_m)),   p_m = max(p - clip, 0)
+
+    With γ₊ = γ₋ and clip = 0 it is `BinaryFocalCrossentropy`. It is the mean over the labels, like every loss here;
+    the authors' is the sum.
+
+    Args:
+        gamma_neg: γ₋ >= 0.
+        gamma_pos: γ₊ >= 0.
+        clip: in [0, 1): a negative below this probability costs nothing.
+        from_logits, label_smoothing, axis, reduction, name, dtype: as in `BinaryCrossentropy`.
+        detach_focal_weight: True takes no gradient through the powers, as the authors' code does by default; False
+            is the gradient of the loss.
+
+    Shapes: y_true and y_pred alike, `(n, ..., labels)`; `(n,)` and `(n, 1)` are aligned.
+
+    Raises:
+        ValueError: for an option out of its range, or different shapes.
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> loss = keras_lossbox.AsymmetricLoss()
+    >>> round(float(loss([[1.0, 0.0]], [[0.75, 0.04]])), 4)  # -0.25 log 0.75 / 2
+    0.036
+
+    Reference: Ridnik et al., Asymmetric Loss For Multi-Label Classification, 2020, https://arxiv.org/abs/2009.14119
+    """
+
+    gamma_neg = Number(0)
+    gamma_pos = Number(0)
+    clip = Number(0, 0.999)
+    detach_focal_weight = Flag()
+
+    def __init__(
+        self,
+        gamma_neg=4.0,
+        gamma_pos=1.0,
+        clip=0.05,
+        from_logits=False,
+        label_smoothing=0.0,
+        axis=-1,
+        reduction="sum_over_batch_size",
+        name=None,
+        dtype=None,
+        *,
+        detach_focal_weight=False,
+    ):
+        super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
+        self.gamma_neg = gamma_neg
+        self.gamma_pos = gamma_pos
+        self.clip = clip
+        self.detach_focal_weight = detach_focal_weight
+
+    def call(self, y_true, y_pred, from_logits):
+        y = numerics.smooth_binary(y_true, self.label_smoothing)
+        log_p, log_not_p = numerics.binary_log_probabilities(y_pred, from_logits)
+        p_m, log_not_p_m = ops.exp(log_p), log_not_p
+        if self.clip:
+            p_m = ops.relu(p_m - self.clip)
+            log_not_p_m = ops.log1p(-p_m)
+        weights = (
+            numerics.focusing(ops.exp(log_not_p), self.gamma_pos),
+            numerics.focusing(p_m, self.gamma_neg),
+        )
+        of_positives, of_negatives = map(ops.stop_gradient, weights) if self.detach_focal_weight else weights
+        return numerics.mean(-(y * of_positives * log_p + (1 - y) * of_negatives * log_not_p_m), self.axis)
+
+
+@register
+class CategoricalFocalCrossentropy(_Categorical):
+    """Categorical cross-entropy weighted by how unlikely the model finds the class, to the power γ.
+
+        loss = -Σ_c w_c α_c y_c (1 - p_c)^γ log p_c,   y smoothed to y (1 - ε) + ε/C
+
+    A drop-in superset of `keras.losses.CategoricalFocalCrossentropy`: the same positional parameters, defaults and
+    numbers. Beside it, `gamma` for each class, `class_weight`, and logits that never saturate (Keras's loss stops at
+    16.118, with gradient 0). γ = 0 with α = 1 is `CategoricalCrossentropy`.
+
+    Args:
+        alpha: α >= 0, one number or one for each class. The default 0.25 is Keras's and scales the whole loss.
+        gamma: γ >= 0, one number or one for each class.
+        from_logits, label_smoothing, axis, reduction, name, dtype: as in `CategoricalCrossentropy`.
+        class_weight: w >= 0, one for each class; it multiplies α.
+
+    Shapes: y_true and y_pred alike, `(n, ..., classes)`; one value per sample.
+
+    Raises:
+        ValueError: for an option out of its range, different shapes, or a list of the wrong length.
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> loss = keras_lossbox.CategoricalFocalCrossentropy(alpha=1.0)
+    >>> round(float(loss([[0, 1]], [[0.25, 0.75]])), 4)  # -0.25² log 0.75
+    0.018
+
+    Reference: Lin et al., Focal Loss for Dense Object Detection, 2017, https://arxiv.org/abs/1708.02002
+    """
+
+    alpha = Number(0, per="class")
+    gamma = Number(0, per="class")
+    class_weight = Number(0, per="class", optional=True)
+
+    def __init__(
+        self,
+        alpha=0.25,
+        gamma=2.0,
+        from_logits=False,
+        label_smoothing=0.0,
+        axis=-1,
+        reduction="sum_over_batch_size",
+        name=None,
+        dtype=None,
+        *,
+        class_weight=None,
+    ):
+        super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
+        self.alpha = alpha
+        self.gamma = gamma
+        self.class_weight = class_weight
+
+    def call(self, y_true, y_pred, from_logits):
+        log_p = numerics.log_probabilities(y_pred, from_logits, self.axis)
+        alpha, gamma = (self.along(option, y_pred, self.axis) for option in ("alpha", "gamma"))
+        loss = -alpha * numerics.focusing(-ops.expm1(log_p), gamma) * log_p
+        if self.class_weight is not None:
+            loss = self.along("class_weight", y_pred, self.axis) * loss
+        return self.over_labels(loss, y_true)
+
+    def align(self, y_true, y_pred):
+        return shapes.align_distribution(type(self).__name__, y_true, y_pred, self.axis)
+
+
+@register
+class SparseCategoricalFocalCrossentropy(_Sparse, CategoricalFocalCrossentropy):
+    """`CategoricalFocalCrossentropy` for integer labels, which Keras does not have.
+
+        loss = -w_y α_y (1 - p_y)^γ log p_y   (with smoothing, as for the labels one-hot)
+
+    Args:
+        alpha, gamma, class_weight: as in `CategoricalFocalCrossentropy`, the default of `alpha` included.
+        from_logits, label_smoothing, axis, reduction, name, dtype: as in `CategoricalCrossentropy`.
+        ignore_class: as in `SparseCategoricalCrossentropy`.
+
+    Shapes: y_pred `(n, ..., classes)`; y_true without the axis of the classes, or with that axis of size 1.
+
+    Raises:
+        ValueError: for an option out of its range, shapes that do not fit, a list of the wrong length; for a label
+            outside 0 ... C-1 in eager mode (in a compiled graph the loss is NaN).
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> loss = keras_lossbox.SparseCategoricalFocalCrossentropy(alpha=[1.0, 2.0])
+    >>> round(float(loss([1], [[0.25, 0.75]])), 4)  # -2 * 0.25² log 0.75
+    0.036
+
+    Reference: Lin et al., Focal Loss for Dense Object Detection, 2017, https://arxiv.org/abs/1708.02002
+    """
+
+    def __init__(
+        self,
+        alpha=0.25,
+        gamma=2.0,
+        from_logits=False,
+        label_smoothing=0.0,
+        axis=-1,
+        reduction="sum_over_batch_size",
+        name=None,
+        dtype=None,
+        *,
+        class_weight=None,
+        ignore_class=None,
+    ):
+        super().__init__(
+            alpha, gamma, from_logits, label_smoothing, axis, reduction, name, dtype, class_weight=class_weight
+        )
+        self.ignore_class = ignore_class
+
+
+@register
+class AsymmetricSingleLabel(_Categorical):
+    """The asymmetric loss for one class out of several: the label's term focused by γ₊, all others by γ₋.
+
+        loss = -Σ_c w_c y'_c log p_c,   w_c = (1 - p_c)^γ₊ for the label, p_c^γ₋ for the others
+
+    y' is the smoothed label; without smoothing only the label's term is left, and the loss is focal with γ₊. (For
+    soft labels both the base, 1 - y p - (1 - y)(1 - p), and the power are mixed by y.)
+
+    Args:
+        gamma_pos: γ₊ >= 0.
+        gamma_neg: γ₋ >= 0.
+        from_logits, axis, reduction, name, dtype: as in `CategoricalCrossentropy`.
+        label_smoothing: ε in [0, 1], 0.1 as in the authors' code. It does not enter w.
+
+    Shapes: y_pred `(n, ..., classes)`; y_true alike (one-hot or soft), or class indices without that axis.
+
+    Raises:
+        ValueError: for an option out of its range, shapes that do not fit, labels that are no class.
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> loss = keras_lossbox.AsymmetricSingleLabel(label_smoothing=0.2)
+    >>> round(float(loss([1], [[0.5, 0.5]])), 4)  # (0.9 + 0.1 / 16) log 2
+    0.6282
+
+    Reference: Ridnik et al., 2020, https://arxiv.org/abs/2009.14119, the authors' single-label form
+    """
+
+    gamma_pos = Number(0)
+    gamma_neg = Number(0)
+
+    def __init__(
+        self,
+        gamma_pos=0.0,
+        gamma_neg=4.0,
+        from_logits=False,
+        label_smoothing=0.1,
+        axis=-1,
+        reduction="sum_over_batch_size",
+        name=None,
+        dtype=None,
+    ):
+        super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
+        self.gamma_pos = gamma_pos
+        self.gamma_neg = gamma_neg
+
+    def call(self, y_true, y_pred, from_logits):
+        log_p = numerics.log_probabilities(y_pred, from_logits, self.axis)
+        y = numerics.one_hot(type(self).__name__, y_true, log_p, self.axis)
+        base = -y * ops.expm1(log_p) + (1 - y) * ops.exp(log_p)
+        weight = numerics.focusing(base, self.gamma_pos * y + self.gamma_neg * (1 - y))
+        return self.over_labels(-weight * log_p, y)
