@@ -27,6 +27,8 @@ from keras_lossbox.regression import (
     SmoothL1,
 )
 from keras_lossbox.weights import class_balanced_weights, class_weight_from_labels, pos_weight_from_labels
+from keras_lossbox.combine import Masked, WeightedSum
+from keras_lossbox.metrics import MeanLoss
 
 __all__ = [
     "AsymmetricLoss",
@@ -42,7 +44,9 @@ __all__ = [
     "L2Norm",
     "LogCosh",
     "Loss",
+    "Masked",
     "MeanAbsoluteError",
+    "MeanLoss",
     "MeanSquaredError",
     "Poly1Crossentropy",
     "RootMeanSquaredError",
@@ -50,6 +54,7 @@ __all__ = [
     "SparseCategoricalCrossentropy",
     "SparseCategoricalFocalCrossentropy",
     "SymmetricCrossentropy",
+    "WeightedSum",
     "ZeroOne",
     "__version__",
     "available",

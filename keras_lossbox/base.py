@@ -1,7 +1,6 @@
 """`Loss`, the base class that does once what every loss needs, and the registry that knows every loss."""
 
 import abc
-import copy
 import difflib
 import inspect
 import re
@@ -12,7 +11,7 @@ from keras import ops
 from keras.src.backend import get_keras_mask  # private: on some backends the attribute `_keras_mask` is not the way
 
 from keras_lossbox import numerics, shapes
-from keras_lossbox.options import Choice, plain
+from keras_lossbox.options import Choice, to_config
 from keras_lossbox.reduction import REDUCTIONS, both, reduce_values, scale_for_distribution
 
 PACKAGE = "keras_lossbox"
@@ -211,7 +210,7 @@ class Loss(keras.losses.Loss, metaclass=_ConstructThenFreeze):
             if name == "dtype":
                 config[name] = self._policy_name
             elif hasattr(self, name):
-                config[name] = copy.deepcopy(plain(getattr(self, name)))
+                config[name] = to_config(getattr(self, name))
             else:
                 raise AttributeError(
                     f"{type(self).__name__}: the constructor must store its parameter `{name}` as self.{name}, "
@@ -279,10 +278,23 @@ class Loss(keras.losses.Loss, metaclass=_ConstructThenFreeze):
     def __reduce__(self):  # pickle and copy go through the configuration, as saving does
         return _from_class_and_config, (type(self), self.get_config())
 
+    def __add__(self, other):
+        from keras_lossbox import combine  # which builds on this module
+
+        return combine.add(self, other)
+
+    def __mul__(self, weight):
+        from keras_lossbox import combine
+
+        return combine.multiply(self, weight)
+
+    __radd__, __rmul__ = __add__, __mul__
+
     def __repr__(self):
         defaults = {name: parameter.default for name, parameter in self._parameters().items()}
         defaults |= {"name": f"lossbox_{snake_case(type(self).__name__)}", "dtype": keras.config.floatx()}
-        changed = [f"{name}={value!r}" for name, value in self.get_config().items() if value != defaults[name]]
+        now = {name: getattr(self, name) for name in defaults} | {"dtype": self._policy_name}
+        changed = [f"{name}={value!r}" for name, value in now.items() if value != defaults[name]]
         return f"{type(self).__name__}({', '.join(changed)})"
 
 

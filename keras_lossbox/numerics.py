@@ -63,10 +63,11 @@ def _in_range(loss, labels, classes, axis):
     if all_valid is not None and not all_valid:
         seen = ops.convert_to_numpy(labels)
         wrong = sorted({int(label) for label in seen[~ops.convert_to_numpy(valid)]})
-        wrong = ["a label that is no whole number" if label == shapes.NO_CLASS else label for label in wrong]
+        names = {shapes.NAN_LABEL: "NaN", shapes.NOT_WHOLE: "a label that is no whole number"}
+        shown = ", ".join(str(names.get(label, label)) for label in wrong[:5])
         raise ValueError(
             f"{loss}: `y_true` must hold class indices from 0 to {int(classes) - 1}, the size of axis {axis} of y_pred "
-            f"less one. Received: {', '.join(map(str, wrong[:5]))}{' and others' if len(wrong) > 5 else ''}"
+            f"less one. Received: {shown}{' and others' if len(wrong) > 5 else ''}"
         )
     return ops.where(valid, labels, 0), valid
 

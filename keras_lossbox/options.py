@@ -27,6 +27,16 @@ def plain(value):
     return value
 
 
+def to_config(value):
+    """`plain(value)` with losses serialised, in containers of its own."""
+    value = plain(value)
+    if isinstance(value, dict):
+        return {key: to_config(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [to_config(item) for item in value]
+    return keras.losses.serialize(value) if isinstance(value, keras.losses.Loss) else value
+
+
 class Option:
     """An attribute that is checked when it is set; a subclass says what is `allowed` and how to `parse` it."""
 
@@ -42,10 +52,12 @@ class Option:
     def __set__(self, loss, value):
         try:
             parsed = None if value is None and self.optional else self.parse(plain(value))
-        except (TypeError, ValueError, NotImplementedError):  # the last: a symbolic tensor has no value yet
+        except (TypeError, ValueError, NotImplementedError) as error:  # the last: a symbolic tensor has no value yet
             or_none = ", or None" if self.optional else ""
+            why = f" ({error})" if str(error) else ""
             raise ValueError(
-                f"{type(loss).__name__}: `{self.name}` must be {self.allowed}{or_none}. Received: {self.name}={value!r}"
+                f"{type(loss).__name__}: `{self.name}` must be {self.allowed}{or_none}. "
+                f"Received: {self.name}={value!r}{why}"
             ) from None
         loss.__dict__[self.name] = parsed
 

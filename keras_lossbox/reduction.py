@@ -26,33 +26,37 @@ def both(mask, other):
 
 
 def reduce_values(values, weights, mask, reduction):
-    """`values` weighted and reduced. `weights` and `mask` are None or can be broadcast to the shape of `values`.
+    """`values` weighted and reduced. `weights` and `mask` are None or can be broadcast to the shape of `values`."""
+    if reduction in ("none", None):
+        return _weigh(values, weights, mask)[0]
+    total, divisor = total_and_divisor(values, weights, mask, reduction)
+    return total if reduction == "sum" else numerics.divide_no_nan(total, divisor)
+
+
+def total_and_divisor(values, weights, mask, reduction):
+    """The weighted sum of `values`, and what the reduction divides it by."""
+    values, weights, mask = _weigh(values, weights, mask)
+    total = ops.sum(values)
+    if reduction == "mean_with_sample_weight" and weights is not None:
+        return total, ops.sum(weights)
+    if reduction == "sum_by_nonzero_weights" and weights is not None:
+        mask = both(mask, ops.not_equal(weights, 0))
+    return total, _count(mask, values)
+
+
+def _weigh(values, weights, mask):
+    """`values` times `weights`, with the weights and the mask broadcast to them.
 
     An entry that is masked or has weight zero is selected away, not multiplied away: 0 * NaN would be NaN.
     """
     if mask is not None:
         mask = ops.broadcast_to(mask, ops.shape(values))
+        values = ops.where(mask, values, 0)
     if weights is not None:
         weights = ops.broadcast_to(weights, ops.shape(values))
         weights = weights if mask is None else ops.where(mask, weights, 0)
-    counted = both(mask, None if weights is None else ops.not_equal(weights, 0))
-    if counted is not None:
-        values = ops.where(counted, values, 0)
-    if weights is not None:
-        values = ops.multiply(values, weights)
-
-    if reduction in ("none", None):
-        return values
-    total = ops.sum(values)
-    if reduction == "sum":
-        return total
-    if reduction == "mean_with_sample_weight" and weights is not None:
-        divisor = ops.sum(weights)
-    elif reduction == "sum_by_nonzero_weights":
-        divisor = _count(counted, values)
-    else:
-        divisor = _count(mask, values)
-    return numerics.divide_no_nan(total, divisor)
+        values = ops.multiply(ops.where(ops.not_equal(weights, 0), values, 0), weights)
+    return values, weights, mask
 
 
 def _count(mask, values):

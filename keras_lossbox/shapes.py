@@ -4,7 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
-NO_CLASS = -(2**31)  # a label that is out of range for any number of classes
+NAN_LABEL = -(2**31)  # integers that stand for a label of NaN and for one that is no whole number: no class has them
+NOT_WHOLE = NAN_LABEL + 128  # 128 away, so that float32 can hold both
 
 
 def to_tensor(loss, argument, value, dtype):
@@ -71,7 +72,7 @@ def align_classes(loss, y_true, y_pred, axis):
     if len(y_true.shape) < len(y_pred.shape):
         return y_true, y_pred
     unknown = ops.isnan(ops.sum(y_true, axis))
-    return ops.where(unknown, NO_CLASS, ops.cast(ops.argmax(y_true, axis), "int32")), y_pred
+    return ops.where(unknown, NAN_LABEL, ops.cast(ops.argmax(y_true, axis), "int32")), y_pred
 
 
 def _check_classes(loss, y_pred, axis):
@@ -91,8 +92,8 @@ def _to_indices(y_true):
         return ops.cast(y_true, "int64")
     if not keras.backend.is_float_dtype(dtype):
         return ops.cast(y_true, "int32")
-    whole = ops.equal(y_true, ops.floor(y_true))
-    return ops.cast(ops.where(whole, y_true, float(NO_CLASS)), "int32")
+    whole = ops.where(ops.equal(y_true, ops.floor(y_true)), y_true, float(NOT_WHOLE))
+    return ops.cast(ops.where(ops.isnan(y_true), float(NAN_LABEL), whole), "int32")
 
 
 def check_axis(loss, y_pred, axis):

@@ -1,4 +1,4 @@
-"""Weights for classes and positives, counted from labels: plain numbers that go into an option and into a saved file."""
+"""Weights for classes and positives, counted from labels: plain numbers, for an option and for a saved file."""
 
 import numpy as np
 

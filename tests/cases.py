@@ -7,6 +7,7 @@ takes. `EXTRA` holds combinations that deserve to be tried as well.
 import dataclasses
 import json
 
+import keras
 import numpy as np
 from scipy import special
 
@@ -16,7 +17,33 @@ from keras_lossbox.options import Choice, Flag, Integer, Number, Option
 
 CLASSES = 3  # the size of the last axis of every y_pred
 
+REQUIRED = {  # what a constructor cannot do without
+    "WeightedSum": {"losses": [keras_lossbox.Huber(delta=0.5), keras_lossbox.MeanAbsoluteError()]},
+    "Masked": {"loss": keras_lossbox.Huber(delta=0.5)},
+}
+
 EXTRA = {
+    "WeightedSum": [
+        {
+            "losses": [
+                keras_lossbox.BinaryCrossentropy(pos_weight=[3.0, 0.5, 1.0]),
+                keras.losses.BinaryCrossentropy(label_smoothing=0.1),
+            ],
+            "weights": [0.5, 2.0],
+        },
+        {
+            "losses": [
+                keras_lossbox.SparseCategoricalCrossentropy(from_logits=True),
+                keras_lossbox.SparseCategoricalFocalCrossentropy(from_logits=True, gamma=0.5),
+            ]
+        },
+    ],
+    "Masked": [
+        {"loss": keras_lossbox.BinaryCrossentropy(from_logits=True, pos_weight=[3.0, 0.5, 1.0]), "ignore": -1},
+        {"loss": keras_lossbox.CategoricalCrossentropy(), "normalize": "all"},
+        {"loss": keras_lossbox.SparseCategoricalCrossentropy(from_logits=True), "ignore": 7},
+        {"loss": keras_lossbox.L2Norm()},
+    ],
     "BinaryCrossentropy": [
         {"from_logits": True, "pos_weight": [3.0, 0.5, 0.0], "label_smoothing": 0.1},
         {"axis": None},
@@ -71,25 +98,38 @@ class Case:
         return f"{self.cls.__name__}({', '.join(f'{k}={v}' for k, v in self.options.items())}){labels}"
 
     def build(self, **more):
-        return self.cls(**self.options, **more)
+        return self.cls(**(self.options | more))
 
     @property
     def name(self):
         return self.cls.__name__
 
     @property
+    def inner(self):
+        """The case of the first loss inside, for losses made of losses; otherwise the case itself."""
+        part = self.options["losses"][0] if "losses" in self.options else self.options.get("loss")
+        return self if part is None else Case(type(part), part.get_config())
+
+    @property
     def kind(self):
         """What the labels are: "real", "binary", "one_hot" or "indices"."""
-        if self.labels:
-            return self.labels
-        if self.name == "ZeroOne":
-            return "binary" if self.options.get("multi_label") else "indices"
-        return {None: "real", "sigmoid": "binary", "softmax": "one_hot"}[self.cls.head]
+        case = self.inner
+        if case.labels:
+            return case.labels
+        if case.name == "ZeroOne":
+            return "binary" if case.options.get("multi_label") else "indices"
+        if case.cls.head == "softmax":
+            return label_kinds(case.cls)[0]
+        return {None: "real", "sigmoid": "binary"}[case.cls.head]
 
     @property
     def values_axis(self):
         """The axis of y_pred that the values lack, or None."""
-        return self.options.get("axis", -1)
+        return self.build().axis
+
+    @property
+    def takes_probabilities(self):
+        return "from_logits" in declared_options(self.inner.cls) and not self.inner.options.get("from_logits")
 
     def data(self, rng, shape=(6,), dtype="float32"):
         """y_true and y_pred for samples of `shape`."""
@@ -104,8 +144,7 @@ class Case:
             y_true = np.eye(CLASSES, dtype=dtype)[y_true]
         if self.options.get("ignore_class") is not None:
             y_true[1] = self.options["ignore_class"]
-        probabilities = "from_logits" in declared_options(self.cls) and not self.options.get("from_logits")
-        return y_true, (activation(logits) if probabilities else logits).astype(dtype)
+        return y_true, (activation(logits) if self.takes_probabilities else logits).astype(dtype)
 
 
 def declared_options(cls):
@@ -118,12 +157,14 @@ def declared_options(cls):
 
 def other_values(name, option):
     """Values of an option that differ from most defaults."""
-    if name in ("axis", "reduction", "from_logits", "threshold"):
+    if name in ("axis", "reduction", "from_logits", "threshold", "losses", "loss", "ignore"):
         return []  # tested on their own
     if isinstance(option, Flag):
         return [True]
     if isinstance(option, Choice):
         return list(option.names)
+    if name == "weights":
+        return [[0.5, 2.0]]
     if isinstance(option, Integer):
         return [1]
     if isinstance(option, Number):
@@ -144,13 +185,15 @@ def label_kinds(cls):
 def _cases():
     for cls in keras_lossbox.available().values():
         options = declared_options(cls)
+        required = REQUIRED.get(cls.__name__, {})
         variants = [{}] + [{"from_logits": True}] * ("from_logits" in options)
         for name, option in options.items():
             for value in other_values(name, option):
                 variants.append({name: value} | ({"from_logits": True} if "from_logits" in options else {}))
         distinct = {}
-        main = [{}, {"from_logits": True}, *EXTRA.get(cls.__name__, [])]
+        main = [required | variant for variant in ({}, {"from_logits": True}, *EXTRA.get(cls.__name__, []))]
         for variant in variants + EXTRA.get(cls.__name__, []):
+            variant = required | variant
             distinct.setdefault(json.dumps(cls(**variant).get_config()), variant)
         for variant in distinct.values():
             for labels in label_kinds(cls):

@@ -138,8 +138,8 @@ def sparse_categorical_crossentropy(
 
 
 def _of_residual(formula):
-    def oracle(y_true, y_pred, **options):
-        return _elementwise(y_pred, lambda u: formula(u - _column(y_true), **options), -1)
+    def oracle(y_true, y_pred, axis=-1, **options):
+        return _elementwise(y_pred, lambda u: formula(u - _column(y_true), **options), axis)
 
     return oracle
 
@@ -167,15 +167,14 @@ log_cosh = _of_residual(
 )
 
 
-def root_mean_squared_error(y_true, y_pred, scope="batch"):
+def root_mean_squared_error(y_true, y_pred, scope="batch", axis=-1):
     """The root of mse: d sqrt(m) = dm / (2 sqrt(m)), and 0 at m = 0."""
-    per_sample = mean_squared_error(y_true, y_pred)
-    values = np.sqrt(per_sample.values)
-    if scope == "sample":
-        each = values.reshape(values.shape + (1,) * (y_pred.ndim - values.ndim))
-        return averaged(values, _divided(per_sample.gradient * values.size, 2 * each))
-    mean = np.sqrt(per_sample.mean)
-    return Expected(values, mean, _divided(per_sample.gradient, 2 * mean))
+    squared = mean_squared_error(y_true, y_pred, axis=axis)
+    values, mean = np.sqrt(squared.values), np.sqrt(squared.mean)
+    if scope == "batch":
+        return Expected(values, mean, _divided(squared.gradient, 2 * mean))
+    each = values if values.ndim == y_pred.ndim else np.expand_dims(values, axis)
+    return averaged(values, _divided(squared.gradient * values.size, 2 * each))
 
 
 def l1_norm(y_true, y_pred, axes="last"):

@@ -138,6 +138,7 @@ SHAPES = [(7,), (6, 3), (4, 5, 3), (2, 3, 4, 3)]
 DEEP = SHAPES[1:]
 MEANS = [((7,), -1), *zip(DEEP, (0, 1, 2), strict=True), *itertools.product(DEEP, (-1,))]  # with the axis of the mean
 ELEMENTS = list(itertools.product(DEEP, (None,)))
+OTHER_AXES = [*MEANS[1:4], ELEMENTS[1]]
 CLASSES = [((3, 6), 0), ((4, 3, 5), 1), ((2, 3, 4, 3), 1), *itertools.product(DEEP, (-1,))]  # with that of the classes
 LAST = CLASSES[3:]
 BOTH, SMOOTH = [False, True], [0.0, 0.2, 1.0]
@@ -198,15 +199,18 @@ NUMPY_CASES = [
         surrogate=SURROGATES,
     ),
     *grid("zero_one", MEANS, "hard", from_logits=BOTH, multi_label=[True], surrogate=SURROGATES),
-    *grid("zero_one", CLASSES, "indices column one_hot", from_logits=BOTH, surrogate=SURROGATES),
-    *grid("mean_squared_error", SHAPES, "real"),
-    *grid("mean_absolute_error", SHAPES, "real"),
-    *grid("root_mean_squared_error", SHAPES, "real", scope=["batch", "sample"]),
+    *grid("zero_one", CLASSES, "indices one_hot", from_logits=BOTH, surrogate=SURROGATES),
+    *grid("zero_one", CLASSES, "column", from_logits=BOTH),
+    *grid("mean_squared_error", SHAPES + OTHER_AXES, "real"),
+    *grid("mean_absolute_error", SHAPES + OTHER_AXES, "real"),
+    *grid("root_mean_squared_error", SHAPES + OTHER_AXES, "real", scope=["batch", "sample"]),
     *grid("l1_norm", SHAPES, "real", axes=["last", "sample"]),
     *grid("l2_norm", SHAPES, "real", axes=["last", "sample"]),
     *grid("huber", SHAPES, "real", delta=[0.1, 1.0, 3.5]),
+    *grid("huber", OTHER_AXES, "real", delta=[1.5]),
     *grid("smooth_l1", SHAPES, "real", beta=[0.0, 0.1, 1.0, 3.5]),
-    *grid("log_cosh", SHAPES, "real"),
+    *grid("smooth_l1", OTHER_AXES, "real", beta=[1.5]),
+    *grid("log_cosh", SHAPES + OTHER_AXES, "real"),
 ]
 
 
@@ -218,8 +222,8 @@ def test_numpy(case, dtype):
     compare(case.build, expected, y_true, y_pred, dtype)
 
 
-def test_every_loss_has_golden_values():
-    assert {case.loss for case in NUMPY_CASES} == set(keras_lossbox.available())
+def test_every_oracle_is_asked():
+    assert {name for name in keras_lossbox.available() if hasattr(oracles, name)} == {case.loss for case in NUMPY_CASES}
 
 
 # One sample each, so that assert_close is relative to the number itself: where formulas overflow, cancel or clip.
@@ -319,9 +323,9 @@ TF1 = {
     ),
     "sparse_softmax_cross_entropy": grid("sparse_categorical_crossentropy", DEEP[:2], "indices", from_logits=[True]),
     "log_loss": grid("binary_crossentropy", ELEMENTS[:2], "binary"),
-    "mean_squared_error": grid("mean_squared_error", [(7,), (4, 5, 1)], "real"),
-    "absolute_difference": grid("mean_absolute_error", [(7,), (4, 5, 1)], "real"),
-    "huber_loss": grid("huber", [(7,), (4, 5, 1)], "real", delta=[0.5, 2.0]),
+    "mean_squared_error": grid("mean_squared_error", [(4, 5, 1), ((6, 3), None)], "real"),
+    "absolute_difference": grid("mean_absolute_error", [(4, 5, 1), ((6, 3), None)], "real"),
+    "huber_loss": grid("huber", [(4, 5, 1), ((6, 3), None)], "real", delta=[0.5, 2.0]),
 }
 TF1_REDUCTIONS = {  # TF1's constants SUM_BY_NONZERO_WEIGHTS, SUM_OVER_BATCH_SIZE, MEAN, SUM, NONE -> the names here
     "weighted_sum_by_nonzero_weights": "sum_by_nonzero_weights",

@@ -84,7 +84,7 @@ BAD_LABELS = [
     pytest.param(np.array([-1, 1]), "-1", id="below"),
     pytest.param(np.array([0, 255], "uint8"), "255", id="uint8"),
     pytest.param(np.array([0.0, 1.5]), "a label that is no whole number", id="fraction"),
-    pytest.param(np.array([0.0, np.nan]), "a label that is no whole number", id="nan"),
+    pytest.param(np.array([0.0, np.nan]), "NaN", id="nan"),
     pytest.param(np.array([0, 2**31 + 1], "int64"), str(2**31 + 1), id="int64"),
 ]
 

@@ -1,0 +1,69 @@
+"""Streaming means of losses, for `compile(metrics=…)` and `evaluate`."""
+
+import keras
+
+from keras_lossbox.base import PACKAGE, snake_case
+from keras_lossbox.combine import adapt
+from keras_lossbox.numerics import divide_no_nan
+from keras_lossbox.reduction import total_and_divisor
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class MeanLoss(keras.metrics.Metric):
+    """The weighted mean of a loss over all samples seen, whatever the sizes of the batches.
+
+        result = Σ w·value / Σ w     (its root, for `RootMeanSquaredError(scope="batch")`)
+
+    `loss` in Keras's log is a mean of batch means instead. Masks and sample weights are handled as the loss handles
+    them; give the metric to `weighted_metrics` to have the weights of `fit` reach it. A loss that counts a statistic
+    in the batch (`BalancedBinaryCrossentropy`) is averaged as it was in each batch.
+
+    Args:
+        loss: a loss: the box's, Keras's or your own. Its `reduction` does not matter. Not a `WeightedSum`, whose
+            `.metrics()` gives one of these for each part.
+        name: by default the loss's class in snake_case.
+        dtype: of the sums; `keras.config.floatx()` by default.
+
+    Raises:
+        ValueError: if `loss` is not an instance of a loss.
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> metric = keras_lossbox.MeanLoss(keras_lossbox.RootMeanSquaredError())
+    >>> metric.update_state([[0.0], [0.0], [0.0]], [[3.0], [4.0], [0.0]])
+    >>> metric.update_state([[0.0]], [[5.0]])
+    >>> round(float(metric.result()), 4)  # sqrt((9 + 16 + 25) / 4)
+    3.5355
+
+    Reference: `tf.compat.v1.metrics.mean_squared_error`, for any loss
+    """
+
+    def __init__(self, loss, name=None, dtype=None):
+        if isinstance(loss, dict):
+            loss = keras.losses.deserialize(loss)
+        if not isinstance(loss, keras.losses.Loss) or hasattr(loss, "losses"):
+            raise ValueError(
+                "MeanLoss: `loss` must be an instance of a loss; for a WeightedSum use its .metrics(). "
+                f"Received: loss={loss!r}"
+            )
+        super().__init__(name=name or snake_case(type(loss).__name__), dtype=dtype)
+        self.loss = loss
+        self._adapted = adapt(loss)
+        self.total = self.add_variable(shape=(), initializer="zeros", name="total")
+        self.divisor = self.add_variable(shape=(), initializer="zeros", name="divisor")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Adds a batch."""
+        values, weights, mask = self._adapted.values(y_true, y_pred, sample_weight)
+        total, divisor = total_and_divisor(values, weights, mask, "mean_with_sample_weight")
+        self.total.assign_add(keras.ops.cast(total, self.dtype))
+        self.divisor.assign_add(keras.ops.cast(divisor, self.dtype))
+
+    def result(self):
+        """The mean over everything added since the last reset; 0 before."""
+        return self._adapted.finish(divide_no_nan(self.total.value, self.divisor.value))
+
+    def get_config(self):
+        """The loss, the name and the dtype."""
+        return {"loss": keras.losses.serialize(self.loss), "name": self.name, "dtype": self.dtype}
