@@ -46,7 +46,7 @@ def test_get_of_a_serialised_loss_is_that_loss():
 @pytest.mark.parametrize(
     "identifier, options, message",
     [
-        ("hubber", {}, "no loss is named 'hubber'. Did you mean 'huber'.*Available: balanced_binary"),
+        ("hubber", {}, "no loss is named 'hubber'. Did you mean 'huber'.*Available: asymmetric_loss"),
         ("keras>Huber", {}, "no loss is named 'keras>Huber'"),
         ("", {}, "no loss is named ''"),
         ("huber", {"dleta": 1}, "Huber: no option is called 'dleta'. Options: delta, reduction, name, dtype"),
