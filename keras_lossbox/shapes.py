@@ -92,8 +92,11 @@ def _to_indices(y_true):
         return ops.cast(y_true, "int64")
     if not keras.backend.is_float_dtype(dtype):
         return ops.cast(y_true, "int32")
-    whole = ops.where(ops.equal(y_true, ops.floor(y_true)), y_true, float(NOT_WHOLE))
-    return ops.cast(ops.where(ops.isnan(y_true), float(NAN_LABEL), whole), "int32")
+    if dtype in ("float16", "bfloat16"):
+        y_true = ops.cast(y_true, "float32")  # which holds the numbers below
+    whole = ops.logical_and(ops.equal(y_true, ops.floor(y_true)), ops.abs(y_true) < -float(NOT_WHOLE))
+    y_true = ops.where(ops.isnan(y_true), float(NAN_LABEL), ops.where(whole, y_true, float(NOT_WHOLE)))
+    return ops.cast(y_true, "int32")
 
 
 def check_axis(loss, y_pred, axis):

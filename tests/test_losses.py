@@ -85,6 +85,9 @@ BAD_LABELS = [
     pytest.param(np.array([0, 255], "uint8"), "255", id="uint8"),
     pytest.param(np.array([0.0, 1.5]), "a label that is no whole number", id="fraction"),
     pytest.param(np.array([0.0, np.nan]), "NaN", id="nan"),
+    pytest.param(np.array([0.0, np.inf]), "a label that is no whole number", id="inf"),
+    pytest.param(np.array([0.0, 1e12]), "a label that is no whole number", id="huge"),
+    pytest.param(np.array([0.0, 0.5], "float16"), "a label that is no whole number", id="float16"),
     pytest.param(np.array([0, 2**31 + 1], "int64"), str(2**31 + 1), id="int64"),
 ]
 
