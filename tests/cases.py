@@ -17,6 +17,11 @@ from keras_lossbox.options import Choice, Flag, Integer, Number, Option
 
 CLASSES = 3  # the size of the last axis of every y_pred
 
+# On PyTorch, Keras's own loss rounds float64 to float32 and raises for NaN.
+OF_KERAS = (keras_lossbox if keras.config.backend() == "torch" else keras.losses).BinaryCrossentropy(
+    label_smoothing=0.1
+)
+
 REQUIRED = {  # what a constructor cannot do without
     "WeightedSum": {"losses": [keras_lossbox.Huber(delta=0.5), keras_lossbox.MeanAbsoluteError()]},
     "Masked": {"loss": keras_lossbox.Huber(delta=0.5)},
@@ -27,7 +32,7 @@ EXTRA = {
         {
             "losses": [
                 keras_lossbox.BinaryCrossentropy(pos_weight=[3.0, 0.5, 1.0]),
-                keras.losses.BinaryCrossentropy(label_smoothing=0.1),
+                OF_KERAS,
             ],
             "weights": [0.5, 2.0],
         },

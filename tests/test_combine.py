@@ -43,7 +43,9 @@ def test_sum_trains_on_all_parts_and_keras_on_the_first_of_a_list(tmp_path, rng)
     again = keras.saving.load_model(tmp_path / "m.keras")
     assert again.loss.get_config() == loss.get_config()
     assert again.evaluate(x, y, verbose=0, return_dict=True) == logs
-    assert again.fit(x, y, verbose=0).history == model.fit(x, y, verbose=0).history
+    np.testing.assert_allclose(
+        again.fit(x, y, verbose=0).history["loss"], model.fit(x, y, verbose=0).history["loss"], rtol=1e-6
+    )
 
 
 def test_parts_of_different_shapes_are_averaged_per_sample(rng):

@@ -76,7 +76,7 @@ def test_arrays_among_the_options_are_stored_as_lists():
             self.scale = scale
 
         def call(self, y_true, y_pred):
-            return ops.sum(ops.abs(y_true - y_pred) * np.asarray(self.scale, "float32"), -1)
+            return ops.sum(ops.abs(y_true - y_pred) * ops.convert_to_tensor(self.scale, y_pred.dtype), -1)
 
     for scale in (np.array([1.0, 2.0], "float32"), ops.convert_to_tensor([1.0, 2.0])):
         config = Scaled(scale).get_config()
