@@ -33,8 +33,8 @@ class BinaryCrossentropy(_Binary):
     A drop-in superset of `keras.losses.BinaryCrossentropy`: the same positional parameters, defaults and numbers.
     Beside it, `pos_weight` (the same as in `tf.nn.weighted_cross_entropy_with_logits` and PyTorch's
     `BCEWithLogitsLoss`), `axis=None`, and a gradient that does not vanish at probabilities of exactly 0 and 1, which
-    count as 1e-7 and 1 - 1e-7 (`keras.config.epsilon()`). For a weight computed from the data itself see
-    `BalancedBinaryCrossentropy`.
+    count as 1e-7 and 1 - 1e-7 (`keras.config.epsilon()`; in float32, as in Keras, the latter is 1 - 1.2e-7). For a
+    weight computed from the data itself see `BalancedBinaryCrossentropy`.
 
     Args:
         from_logits: True if y_pred is logits, any real number; False if it is probabilities in [0, 1].
@@ -45,7 +45,8 @@ class BinaryCrossentropy(_Binary):
         pos_weight: q >= 0, how much a positive counts compared to a negative: one number, or a list with one for
             each label (the last axis of y_pred). Above 1 it raises recall, below 1 precision.
 
-    Shapes: y_true and y_pred alike, `(n, ..., labels)`; `(n,)` and `(n, 1)` are aligned.
+    Shapes: y_true and y_pred alike, `(n, ..., labels)`; `(n,)` and `(n, 1)` are aligned, and two of `(n,)` are taken
+        for `(n, 1)`: n samples of one label.
 
     Raises:
         ValueError: for an option out of its range, different shapes, or a `pos_weight` of the wrong length.
@@ -78,10 +79,10 @@ class BinaryCrossentropy(_Binary):
         self.pos_weight = pos_weight
 
     def call(self, y_true, y_pred, from_logits):
-        y = numerics.smooth_binary(y_true, self.label_smoothing)
+        y, not_y = numerics.smooth_binary(y_true, self.label_smoothing)
         log_p, log_not_p = numerics.binary_log_probabilities(y_pred, from_logits)
         of_positives = y if self.pos_weight is None else self.along("pos_weight", y_pred) * y
-        return numerics.mean(-(of_positives * log_p + (1 - y) * log_not_p), self.axis)
+        return numerics.mean(-(of_positives * log_p + not_y * log_not_p), self.axis)
 
 
 @register
@@ -137,9 +138,9 @@ class BalancedBinaryCrossentropy(_Binary):
 
     def call(self, y_true, y_pred, from_logits, mask):
         beta = self._fraction_of_negatives(y_true, mask) if self.beta is None else self.beta
-        y = numerics.smooth_binary(y_true, self.label_smoothing)
+        y, not_y = numerics.smooth_binary(y_true, self.label_smoothing)
         log_p, log_not_p = numerics.binary_log_probabilities(y_pred, from_logits)
-        return numerics.mean(-(beta * y * log_p + (1 - beta) * (1 - y) * log_not_p), self.axis)
+        return numerics.mean(-(beta * y * log_p + (1 - beta) * not_y * log_not_p), self.axis)
 
     def _fraction_of_negatives(self, y_true, mask):
         counted = ops.ones_like(y_true) if mask is None else ops.cast(mask, y_true.dtype) * ops.ones_like(y_true)

@@ -68,13 +68,13 @@ class BinaryFocalCrossentropy(_Binary):
         self.pos_weight = pos_weight
 
     def call(self, y_true, y_pred, from_logits):
-        y = numerics.smooth_binary(y_true, self.label_smoothing)
+        y, not_y = numerics.smooth_binary(y_true, self.label_smoothing)
         log_p, log_not_p = numerics.binary_log_probabilities(y_pred, from_logits)
-        miss = y * ops.exp(log_not_p) + (1 - y) * ops.exp(log_p)  # 1 - p_t, exact where p_t is almost 1
+        miss = y * ops.exp(log_not_p) + not_y * ops.exp(log_p)  # 1 - p_t, exact where p_t is almost 1
         of_positives = y if self.pos_weight is None else self.along("pos_weight", y_pred) * y
-        loss = -numerics.focusing(miss, self.along("gamma", y_pred)) * (of_positives * log_p + (1 - y) * log_not_p)
+        loss = -numerics.focusing(miss, self.along("gamma", y_pred)) * (of_positives * log_p + not_y * log_not_p)
         if self.apply_class_balancing:
-            loss = loss * (self.alpha * y + (1 - self.alpha) * (1 - y))
+            loss = loss * (self.alpha * y + (1 - self.alpha) * not_y)
         return numerics.mean(loss, self.axis)
 
 
@@ -136,7 +136,7 @@ class AsymmetricLoss(_Binary):
         self.detach_focal_weight = detach_focal_weight
 
     def call(self, y_true, y_pred, from_logits):
-        y = numerics.smooth_binary(y_true, self.label_smoothing)
+        y, not_y = numerics.smooth_binary(y_true, self.label_smoothing)
         log_p, log_not_p = numerics.binary_log_probabilities(y_pred, from_logits)
         p_m, log_not_p_m = ops.exp(log_p), log_not_p
         if self.clip:
@@ -147,7 +147,7 @@ class AsymmetricLoss(_Binary):
             numerics.focusing(p_m, self.gamma_neg),
         )
         of_positives, of_negatives = map(ops.stop_gradient, weights) if self.detach_focal_weight else weights
-        return numerics.mean(-(y * of_positives * log_p + (1 - y) * of_negatives * log_not_p_m), self.axis)
+        return numerics.mean(-(y * of_positives * log_p + not_y * of_negatives * log_not_p_m), self.axis)
 
 
 @register

@@ -33,8 +33,10 @@ def inside_unit_interval(p):
 
 
 def smooth_binary(y, label_smoothing):
-    """Labels moved towards 1/2."""
-    return y * (1 - label_smoothing) + label_smoothing / 2 if label_smoothing else y
+    """(y, 1 - y) with both moved towards 1/2; each by itself, so that a small rest of 1 - y keeps its digits."""
+    if not label_smoothing:
+        return y, 1 - y
+    return tuple(side * (1 - label_smoothing) + label_smoothing / 2 for side in (y, 1 - y))
 
 
 def at_labels(loss, x, labels, axis):

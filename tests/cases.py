@@ -6,6 +6,7 @@ takes. `EXTRA` holds combinations that deserve to be tried as well.
 
 import dataclasses
 import json
+import re
 
 import keras
 import numpy as np
@@ -100,7 +101,8 @@ class Case:
 
     def __str__(self):
         labels = f" of {self.labels}" if self.labels else ""
-        return f"{self.cls.__name__}({', '.join(f'{k}={v}' for k, v in self.options.items())}){labels}"
+        text = f"{self.cls.__name__}({', '.join(f'{k}={v}' for k, v in self.options.items())}){labels}"
+        return re.sub(" at 0x[0-9a-f]+", "", text)  # every worker of the tests must see the same name
 
     def build(self, **more):
         return self.cls(**(self.options | more))

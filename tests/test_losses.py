@@ -235,3 +235,12 @@ def test_log_cosh_is_exact_near_0_and_far_away(size):
     value, gradient = value_and_gradient(lambda p: box.LogCosh()([[0.0]], p), np.array([[size]], "float32"))
     np.testing.assert_allclose(value, np.float64(expected), rtol=1e-6)
     np.testing.assert_allclose(gradient[0, 0], np.tanh(np.float64(x)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("smoothing", [1e-6, 1e-3, 0.1])
+def test_little_label_smoothing_keeps_its_digits(smoothing):
+    """Oracle: scipy in float64. 1 - (1 - ε/2) in float32 has lost most of a small ε."""
+    z, y = np.float64(20.0), 1 - np.float64(smoothing) / 2
+    expected = -(y * special.log_expit(z) + smoothing / 2 * special.log_expit(-z))
+    loss = box.BinaryCrossentropy(from_logits=True, label_smoothing=smoothing)
+    np.testing.assert_allclose(numpy(loss([1.0], [20.0])), expected, rtol=1e-6)
