@@ -12,6 +12,9 @@ from keras_lossbox import demo
 from keras_lossbox.__main__ import main
 
 
+pytestmark = pytest.mark.xdist_group("demo")
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """One full run, with its second process: the exit code, what it printed, and its folder."""

@@ -8,7 +8,10 @@ import sys
 import pytest
 from backends import BACKEND
 
-pytestmark = pytest.mark.skipif(BACKEND != "tensorflow", reason="tf.distribute is TensorFlow's")
+pytestmark = [
+    pytest.mark.skipif(BACKEND != "tensorflow", reason="tf.distribute is TensorFlow's"),
+    pytest.mark.xdist_group("replicas"),
+]
 
 
 @pytest.fixture(scope="module")
