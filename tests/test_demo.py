@@ -11,7 +11,6 @@ import pytest
 from keras_lossbox import demo
 from keras_lossbox.__main__ import main
 
-
 pytestmark = pytest.mark.xdist_group("demo")
 
 
