@@ -279,7 +279,7 @@ class GeneralizedCrossentropy(_Categorical):
 class SymmetricCrossentropy(_Categorical):
     """Cross-entropy plus the cross-entropy with labels and predictions exchanged, for partly wrong labels.
 
-        loss = α CE + β RCE,   CE = -Σ_c y_c log p_c,   RCE = -Σ_c p_c log max(y_c, label_clip)
+        loss = α CE + β RCE,   CE = -Σ_c y_c log p_c,   RCE = -Σ_c p_c log clip(y_c, label_clip, 1)
 
     RCE is bounded, like the mean absolute error, and CE keeps it learning.
 

@@ -14,9 +14,9 @@ import keras_lossbox as box
 def test_class_balanced_weights(beta):
     """Oracle: the formula of arXiv:1901.05555 in long double."""
     counts = [5000, 400, 3, 1]
-    raw = [(1 - np.longdouble(beta)) / (1 - np.longdouble(beta) ** n) for n in counts]
+    raw = np.array([(1 - np.longdouble(beta)) / (1 - np.longdouble(beta) ** n) for n in counts])
     weights = box.class_balanced_weights(counts, beta)
-    np.testing.assert_allclose(weights, np.array(raw / sum(raw) * 4, "float64"), rtol=1e-9)
+    np.testing.assert_allclose(weights, (raw / raw.sum() * 4).astype("float64"), rtol=1e-9)
     assert sum(weights) == pytest.approx(4)
     json.dumps(weights)
 
