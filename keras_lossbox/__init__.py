@@ -1,5 +1,6 @@
 """Losses for Keras 3 that are saved with the model, and that are right where weights, masks or shapes are unusual."""
 
+from keras_lossbox import metrics, tf1
 from keras_lossbox.base import Loss, __version__, available, get
 from keras_lossbox.binary import BalancedBinaryCrossentropy, BinaryCrossentropy, ZeroOne
 from keras_lossbox.categorical import (
@@ -9,6 +10,7 @@ from keras_lossbox.categorical import (
     SparseCategoricalCrossentropy,
     SymmetricCrossentropy,
 )
+from keras_lossbox.combine import Masked, WeightedSum
 from keras_lossbox.focal import (
     AsymmetricLoss,
     AsymmetricSingleLabel,
@@ -16,6 +18,7 @@ from keras_lossbox.focal import (
     CategoricalFocalCrossentropy,
     SparseCategoricalFocalCrossentropy,
 )
+from keras_lossbox.metrics import MeanLoss
 from keras_lossbox.regression import (
     Huber,
     L1Norm,
@@ -27,8 +30,6 @@ from keras_lossbox.regression import (
     SmoothL1,
 )
 from keras_lossbox.weights import class_balanced_weights, class_weight_from_labels, pos_weight_from_labels
-from keras_lossbox.combine import Masked, WeightedSum
-from keras_lossbox.metrics import MeanLoss
 
 __all__ = [
     "AsymmetricLoss",
@@ -61,5 +62,7 @@ __all__ = [
     "class_balanced_weights",
     "class_weight_from_labels",
     "get",
+    "metrics",
     "pos_weight_from_labels",
+    "tf1",
 ]

@@ -36,7 +36,7 @@ def align_values(loss, y_true, y_pred):
         y_true = ops.squeeze(y_true, -1)
     elif len(y_true.shape) + 1 == len(y_pred.shape) and y_pred.shape[-1] == 1:
         y_true = ops.expand_dims(y_true, -1)
-    y_true = ops.cast(_with_sizes(loss, y_true, y_pred, ops.shape(y_pred)), y_pred.dtype)
+    y_true = ops.cast(with_sizes(loss, y_true, y_pred, ops.shape(y_pred)), y_pred.dtype)
     if len(y_pred.shape) == 1:
         return ops.expand_dims(y_true, -1), ops.expand_dims(y_pred, -1)
     return y_true, y_pred
@@ -46,7 +46,7 @@ def align_distribution(loss, y_true, y_pred, axis):
     """For labels that are one-hot or probabilities along `axis`, of the predictions' shape."""
     _check_classes(loss, y_pred, axis)
     hint = " For integer labels use the Sparse relative of this loss, or keras.ops.one_hot."
-    return ops.cast(_with_sizes(loss, y_true, y_pred, ops.shape(y_pred), hint), y_pred.dtype), y_pred
+    return ops.cast(with_sizes(loss, y_true, y_pred, ops.shape(y_pred), hint), y_pred.dtype), y_pred
 
 
 def align_indices(loss, y_true, y_pred, axis):
@@ -57,7 +57,7 @@ def align_indices(loss, y_true, y_pred, axis):
         y_true = ops.squeeze(y_true, axis)
     sizes = ops.shape(y_pred)
     hint = f" Labels are class indices here: they have the shape of y_pred without its axis {axis}, the classes."
-    return _to_indices(_with_sizes(loss, y_true, y_pred, sizes[:axis] + sizes[axis + 1 :], hint)), y_pred
+    return to_indices(with_sizes(loss, y_true, y_pred, sizes[:axis] + sizes[axis + 1 :], hint)), y_pred
 
 
 def align_labels(loss, y_true, y_pred, axis):
@@ -83,7 +83,7 @@ def _check_classes(loss, y_pred, axis):
         )
 
 
-def _to_indices(y_true):
+def to_indices(y_true):
     """Labels as integers that hold every class id; what is no whole number becomes a label that no class has."""
     dtype = keras.backend.standardize_dtype(y_true.dtype)
     if dtype in ("int32", "int64"):
@@ -136,7 +136,7 @@ def align_weights(loss, argument, weights, sizes, axis=None):
     return ops.broadcast_to(weights, sizes)  # fails in the run where a size that was unknown until then differs
 
 
-def _with_sizes(loss, y_true, y_pred, sizes, hint=""):
+def with_sizes(loss, y_true, y_pred, sizes, hint=""):
     """`y_true`, checked to have these sizes: now where they are known, at run time where they are not."""
     known, expected = tuple(y_true.shape), _known(sizes)
     if len(known) != len(expected) or any(

@@ -142,8 +142,8 @@ def _data(inputs, dtype, indices):
             f"`{first}` must have the shape of `{second}`{' without its last axis' if indices else ''}. "
             f"Received: {first}.shape={tuple(labels.shape)}, {second}.shape={tuple(predictions.shape)}"
         )
-    labels = shapes._with_sizes("Loss", labels, predictions, sizes)  # and in the run, where unknown until then
-    return [shapes._to_indices(labels) if indices else ops.cast(labels, predictions.dtype), predictions], dtype
+    labels = shapes.with_sizes("Loss", labels, predictions, sizes)  # and in the run, where unknown until then
+    return [shapes.to_indices(labels) if indices else ops.cast(labels, predictions.dtype), predictions], dtype
 
 
 def _weights(weights, sizes, dtype, indices):
