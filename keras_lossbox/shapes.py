@@ -19,6 +19,9 @@ def to_tensor(loss, argument, value, dtype):
                 raise TypeError(f"{array.dtype} is not a kind of number that a loss takes")
             # PyTorch's backend would turn float64 into float32 first; integers and floating class ids stay exact.
             tensor = ops.convert_to_tensor(array, dtype if dtype == "float64" and array.dtype.kind == "f" else None)
+        dtype_name = keras.backend.standardize_dtype(tensor.dtype)
+        if dtype_name == "string" or dtype_name.startswith("complex"):
+            raise TypeError(f"{dtype_name} is not a kind of number that a loss takes")
         len(tensor.shape)  # a ValueError for a tensor whose number of axes is not known
         return tensor
     except (TypeError, ValueError, NotImplementedError) as error:

@@ -268,3 +268,13 @@ def test_a_tensor_of_unknown_rank_is_an_error_that_says_so():
 
     with pytest.raises(ValueError, match="MeanSquaredError: `y_true` must be .* with a known number of axes"):
         run(tf.ones([2, 1]), tf.zeros([2, 1]))
+
+
+@tensorflow_only
+def test_tensors_that_are_no_numbers_are_errors_that_say_so():
+    import tensorflow as tf
+
+    for bad in (tf.constant(["a"]), tf.constant([1 + 2j]), tf.ragged.constant([[1.0], [2.0, 3.0]])):
+        for pair in ((bad, [[1.0]]), ([[1.0]], bad)):
+            with pytest.raises(ValueError, match="MeanSquaredError: "):
+                box.MeanSquaredError()(*pair)
