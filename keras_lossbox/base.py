@@ -140,6 +140,8 @@ class Loss(keras.losses.Loss, metaclass=_ConstructThenFreeze):
             weights = shapes.align_weights(kind, "sample_weight", weights, sizes, axis)
         mask = both(mask, self.compute_mask(y_true, y_pred))
         counted = both(mask, None if weights is None else ops.not_equal(weights, 0))
+        if counted is not None:
+            counted = ops.broadcast_to(counted, sizes)  # which fails where a size unknown until the run differs
         entries = counted if counted is None or axis is None else ops.expand_dims(counted, axis)
         if counted is not None:  # 0 * NaN is NaN: what does not count never enters the formula
             of_labels = entries if len(y_true.shape) == rank else counted
@@ -254,8 +256,8 @@ class Loss(keras.losses.Loss, metaclass=_ConstructThenFreeze):
 
     def _logits_or(self, y_pred):
         """The logits behind `y_pred` where they are known, else `y_pred`; and whether the result is logits."""
-        head = self.head_of(y_pred)
-        if head is None:
+        head = self.head_of(y_pred) if "from_logits" in self._call_takes else None
+        if head is None:  # `call` would not know that it was given logits
             return y_pred, None
         logits = numerics.logits_behind(y_pred, head, self.axis)
         if logits is None:

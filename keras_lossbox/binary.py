@@ -221,10 +221,18 @@ class ZeroOne(Loss):
 
     def call(self, y_true, y_pred, from_logits):
         one_output = self._one_output(y_pred)
-        wrong, surrogate = (self._binary if one_output else self._multi_class)(y_true, y_pred, from_logits)
-        unknown = ops.isnan(y_pred + y_true) if one_output else ops.isnan(ops.sum(y_pred, self.axis))
+        if one_output:
+            wrong, surrogate = self._binary(y_true, y_pred, from_logits)
+            unknown = ops.logical_or(ops.isnan(y_pred), ops.isnan(y_true))
+        else:
+            wrong, surrogate = self._multi_class(y_true, y_pred, from_logits)
+            valid = numerics.at_labels(
+                type(self).__name__, ops.zeros_like(y_pred), y_true, self.axis
+            )  # NaN for no class
+            unknown = ops.logical_or(ops.any(ops.isnan(y_pred), self.axis), ops.isnan(valid))
         wrong = ops.where(unknown, float("nan"), ops.cast(wrong, y_pred.dtype))
         if self.surrogate is not None:
+            surrogate = ops.where(ops.isfinite(surrogate), surrogate, 0)
             wrong = wrong + (surrogate - ops.stop_gradient(surrogate))  # exactly 0, with the surrogate's gradient
         return numerics.mean(wrong, self.axis) if one_output else wrong
 
@@ -247,7 +255,7 @@ class ZeroOne(Loss):
     def _multi_class(self, y_true, y_pred, from_logits):
         log_p = numerics.log_probabilities(y_pred, from_logits, self.axis)
         log_p_true = numerics.at_labels(type(self).__name__, log_p, y_true, self.axis)
-        wrong = ops.not_equal(ops.argmax(y_pred, self.axis), ops.cast(y_true, "int32"))
+        wrong = ops.not_equal(ops.cast(ops.argmax(y_pred, self.axis), y_true.dtype), y_true)
         if self.surrogate != "hinge":
             return wrong, -log_p_true
         others = ops.where(numerics.is_label(log_p, y_true, self.axis), float("-inf"), log_p)

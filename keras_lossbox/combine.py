@@ -11,6 +11,7 @@ from keras_lossbox.numerics import divide_no_nan
 from keras_lossbox.options import Choice, Integer, Number, Option
 from keras_lossbox.reduction import both, reduce_values
 
+_LABELS_OF_OTHER_SHAPE = ("SparseCategoricalCrossentropy", "CategoricalGeneralizedCrossEntropy", "Circle", "CTC")
 DEFAULT_REDUCTION = "sum_over_batch_size"
 
 
@@ -70,7 +71,10 @@ class _Adapted(Loss):
         self.loss = loss
 
     def align(self, y_true, y_pred):
-        return ops.cast(y_true, y_pred.dtype), y_pred
+        kind = type(self.loss)
+        if not kind.__module__.startswith("keras.") or kind.__name__ in _LABELS_OF_OTHER_SHAPE:
+            return ops.cast(y_true, y_pred.dtype), y_pred
+        return shapes.align_values(f"keras.losses.{kind.__name__}", y_true, y_pred)
 
     def call(self, y_true, y_pred):
         return self.loss.call(y_true, y_pred)
@@ -144,7 +148,7 @@ class WeightedSum(Loss):
             nested = zip(loss.losses, loss.weights, strict=True) if isinstance(loss, WeightedSum) else [(loss, 1.0)]
             flat += [(part, weight * inner) for part, inner in nested]
         self.losses, self.weights = [part for part, _ in flat], [weight for _, weight in flat]
-        self._parts = [adapt(part, reduction=reduction, dtype=self._policy_name) for part in self.losses]
+        self._parts = [adapt(part, reduction=reduction, dtype=self.compute_dtype) for part in self.losses]
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         results = [part(y_true, y_pred, sample_weight) for part in self._parts]
@@ -183,11 +187,11 @@ def _per_sample(loss, y_true, y_pred, sample_weight):
     """One weighted value for each entry of the first axis: the mean over what counts of it."""
     values, weights, mask = loss.values(y_true, y_pred, sample_weight)
     axes = tuple(range(1, len(values.shape)))
-    counted = ops.ones_like(values)
-    if mask is not None:
-        counted = ops.where(mask, counted, 0)
-    total = ops.sum(reduce_values(values, weights, mask, "none"), axes) if axes else values
-    return loss.finish(divide_no_nan(total, ops.sum(counted, axes)) if axes else total)
+    weighted = reduce_values(values, weights, mask, "none")
+    if not axes:
+        return loss.finish(weighted)
+    counted = ops.ones_like(values) if mask is None else ops.where(mask, ops.ones_like(values), 0)
+    return loss.finish(divide_no_nan(ops.sum(weighted, axes), ops.sum(counted, axes)))
 
 
 def add(first, second):
@@ -263,7 +267,7 @@ class Masked(Loss):
         return self._inner.align(y_true, y_pred)
 
     def head_of(self, y_pred):
-        return self._inner.head_of(y_pred)
+        return self._inner.head_of(y_pred) if "from_logits" in self._inner._call_takes else None
 
     def finish(self, reduced):
         return self._inner.finish(reduced)
@@ -282,6 +286,6 @@ class Masked(Loss):
         values, weights, mask = super().values(y_true, y_pred, sample_weight)
         if self.normalize == "present" or mask is None:
             return values, weights, mask
-        weights = ops.where(mask, ops.ones_like(values) if weights is None else weights, 0)
+        values = ops.where(mask, values, 0)  # nothing to the sum, but one to the number
         padding = get_keras_mask(y_pred)  # what a layer has masked is not there, and is not counted in any case
         return values, *self._fit_to(values, weights, None if padding is None else ops.cast(padding, "bool"))

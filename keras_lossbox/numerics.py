@@ -118,7 +118,7 @@ def safe_sqrt(x):
 def log_cosh(x):
     """log(cosh(x)) without overflow for large x and without cancellation near 0: cosh^-2 = 1 - tanh^2."""
     size = absolute(x)
-    near = -0.5 * ops.log1p(-ops.square(ops.tanh(ops.clip(size, 0, 1))))
+    near = -0.5 * ops.log1p(-ops.square(ops.tanh(ops.clip(x, -1, 1))))
     far = size + ops.softplus(-2 * size) - 0.6931471805599453
     return ops.where(size < 1, near, far)
 

@@ -132,11 +132,7 @@ def align_weights(loss, argument, weights, sizes, axis=None):
             f"{loss}: `{argument}` must fit the loss values from the left: its shape is () or the first axes of "
             f"{expected}, each of that size or 1. Received: {argument}.shape={received}"
         )
-    if all(
-        size == 1 or (size == wanted and size is not None) for size, wanted in zip(weights.shape, expected, strict=True)
-    ):
-        return weights
-    return ops.broadcast_to(weights, sizes)  # fails in the run where a size that was unknown until then differs
+    return weights
 
 
 def with_sizes(loss, y_true, y_pred, sizes, hint=""):

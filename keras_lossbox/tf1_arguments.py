@@ -158,7 +158,9 @@ def _weights(weights, sizes, dtype, indices):
             "`weights` must be a number, or have the rank of the values and in each axis their size or 1. Received: "
             f"weights.shape={tuple(weights.shape)}, shape of the values {tuple(sizes)}"
         )
-    return shapes.align_weights("Loss", "weights", weights, sizes)
+    weights = shapes.align_weights("Loss", "weights", weights, sizes)
+    known = all(isinstance(size, int) for size in sizes) and None not in weights.shape
+    return weights if known else ops.broadcast_to(weights, sizes)  # fails in the run where a size differs
 
 
 def _axis(axis, default, rank):

@@ -50,8 +50,8 @@ def class_weight_from_labels(y, num_classes=None):
     The weighted number of samples is the same for each class, and n in total: scikit-learn's "balanced".
 
     Args:
-        y: class indices, of any shape, or one-hot rows `(n, ..., C)` of floats or of two axes or more with only 0 and
-            1 and a 1 in each row. Labels that are missing (NaN, or below 0) are not counted.
+        y: class indices of any shape, or one-hot rows `(n, ..., C)`: rows of only 0 and 1 with a single 1 in each.
+            Labels, or rows, that are missing (NaN, or below 0) are not counted.
         num_classes: C; by default the largest label plus one. Give it where the last classes may be absent.
 
     Returns:
@@ -68,10 +68,11 @@ def class_weight_from_labels(y, num_classes=None):
 
     Reference: King and Zeng, Logistic Regression in Rare Events Data, 2001, https://doi.org/10.1093/pan/9.2.137
     """
-    y = np.asarray(plain(y), "float64")
-    one_hot = y.ndim > 1 and y.shape[-1] > 1 and np.all(np.isin(y, (0, 1))) and np.all(y.sum(-1) == 1)
-    labels = np.argmax(y, -1).ravel() if one_hot else y[~np.isnan(y)].ravel()
-    labels = labels[labels >= 0]
+    y = _numbers("class_weight_from_labels", y)
+    rows = y.reshape(-1, y.shape[-1] if y.ndim > 1 else 1)
+    rows = rows[np.all(rows >= 0, -1)]  # False for NaN too
+    one_hot = rows.shape[-1] > 1 and np.all(np.isin(rows, (0, 1))) and np.all(rows.sum(-1) == 1)
+    labels = np.argmax(rows, -1) if one_hot else y[y >= 0].ravel()
     if labels.size == 0 or np.any(labels != np.floor(labels)):
         raise ValueError(f"class_weight_from_labels: `y` must hold class indices or one-hot rows. Received: {y[:5]}")
     size = num_classes or (y.shape[-1] if one_hot else int(labels.max()) + 1)
@@ -110,7 +111,7 @@ def pos_weight_from_labels(y):
 
     Reference: the use of `pos_weight` in https://pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
     """
-    y = np.asarray(plain(y), "float64")
+    y = _numbers("pos_weight_from_labels", y)
     present = ~np.isnan(y)
     if y.ndim == 0 or np.any((y[present] < 0) | (y[present] > 1)):
         raise ValueError(f"pos_weight_from_labels: `y` must hold labels in [0, 1], one per sample. Received: {y}")
@@ -119,6 +120,13 @@ def pos_weight_from_labels(y):
     _refuse_empty("pos_weight_from_labels", positives, "positives for label")
     ratio = (np.sum(~np.isnan(by_label), axis=0) - positives) / positives
     return float(ratio[0]) if ratio.size == 1 else ratio.tolist()
+
+
+def _numbers(function, y):
+    try:
+        return np.asarray(plain(y), "float64")
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{function}: `y` must be an array of numbers. Received: {str(y)[:100]} ({error})") from error
 
 
 def _refuse_empty(function, counts, what="samples of class"):
