@@ -221,16 +221,8 @@ class ZeroOne(Loss):
 
     def call(self, y_true, y_pred, from_logits):
         one_output = self._one_output(y_pred)
-        if one_output:
-            wrong, surrogate = self._binary(y_true, y_pred, from_logits)
-            unknown = ops.logical_or(ops.isnan(y_pred), ops.isnan(y_true))
-        else:
-            wrong, surrogate = self._multi_class(y_true, y_pred, from_logits)
-            valid = numerics.at_labels(
-                type(self).__name__, ops.zeros_like(y_pred), y_true, self.axis
-            )  # NaN for no class
-            unknown = ops.logical_or(ops.any(ops.isnan(y_pred), self.axis), ops.isnan(valid))
-        wrong = ops.where(unknown, float("nan"), ops.cast(wrong, y_pred.dtype))
+        wrong, surrogate, known = (self._binary if one_output else self._multi_class)(y_true, y_pred, from_logits)
+        wrong = ops.where(known, ops.cast(wrong, y_pred.dtype), float("nan"))
         if self.surrogate is not None:
             surrogate = ops.where(ops.isfinite(surrogate), surrogate, 0)
             wrong = wrong + (surrogate - ops.stop_gradient(surrogate))  # exactly 0, with the surrogate's gradient
@@ -250,16 +242,20 @@ class ZeroOne(Loss):
         positive = y_true > 0.5
         margin = ops.where(positive, logits - cut, cut - logits)
         surrogate = ops.relu(1 - margin) if self.surrogate == "hinge" else ops.softplus(-margin)
-        return ops.not_equal(above, positive), surrogate
+        known = ops.logical_not(ops.logical_or(ops.isnan(y_pred), ops.isnan(y_true)))
+        return ops.not_equal(above, positive), surrogate, known
 
     def _multi_class(self, y_true, y_pred, from_logits):
         log_p = numerics.log_probabilities(y_pred, from_logits, self.axis)
         log_p_true = numerics.at_labels(type(self).__name__, log_p, y_true, self.axis)
         wrong = ops.not_equal(ops.cast(ops.argmax(y_pred, self.axis), y_true.dtype), y_true)
+        is_label = numerics.is_label(log_p, y_true, self.axis)  # nowhere, for a label that is no class
+        of_a_class = ops.any(is_label, self.axis)
+        known = ops.logical_and(of_a_class, ops.logical_not(ops.any(ops.isnan(y_pred), self.axis)))
         if self.surrogate != "hinge":
-            return wrong, -log_p_true
-        others = ops.where(numerics.is_label(log_p, y_true, self.axis), float("-inf"), log_p)
-        return wrong, ops.relu(1 + ops.max(others, self.axis) - log_p_true)
+            return wrong, -log_p_true, known
+        others = ops.where(is_label, float("-inf"), log_p)
+        return wrong, ops.relu(1 + ops.max(others, self.axis) - log_p_true), known
 
     def head_of(self, y_pred):
         return "sigmoid" if self._one_output(y_pred) else "softmax"

@@ -83,7 +83,8 @@ class _Adapted(Loss):
 def adapt(loss, **options):
     """The same loss with other options, as a loss of the box."""
     if isinstance(loss, Loss):
-        return type(loss).from_config({**loss.get_config(), **options}) if options else loss
+        changed = {name: value for name, value in options.items() if getattr(loss, name) != value}
+        return type(loss).from_config({**loss.get_config(), **changed}) if changed else loss
     return _Adapted(loss, **{"name": loss.name, "dtype": loss.dtype, **options})
 
 

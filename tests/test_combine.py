@@ -261,6 +261,18 @@ def test_all_counts_missing_labels_in_every_mean(reduction):
     assert numpy(metric.result()) == 17 / 4
 
 
+def test_a_part_may_have_a_constructor_without_reduction_and_dtype():
+    class Fixed(box.Loss):
+        def __init__(self):
+            super().__init__(name="fixed")
+
+        def call(self, y_true, y_pred):
+            return keras.ops.mean(keras.ops.abs(y_true - y_pred), -1)
+
+    assert numpy((Fixed() + box.MeanSquaredError())([[0.0]], [[3.0]])) == 12
+    assert numpy(box.Masked(Fixed())([[nan], [0.0]], [[1.0], [3.0]])) == 3
+
+
 def test_parts_are_not_rounded_before_they_are_added():
     loss = box.WeightedSum([box.MeanSquaredError(), box.MeanAbsoluteError()], [1e-3, 1.0], dtype="float16")
     assert float(numpy(loss([[0.0]], [[300.0]]))) == 390
