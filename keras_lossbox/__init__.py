@@ -11,6 +11,7 @@ from keras_lossbox.categorical import (
     SymmetricCrossentropy,
 )
 from keras_lossbox.combine import Masked, WeightedSum
+from keras_lossbox.diagnosis import diagnose
 from keras_lossbox.focal import (
     AsymmetricLoss,
     AsymmetricSingleLabel,
@@ -19,6 +20,7 @@ from keras_lossbox.focal import (
     SparseCategoricalFocalCrossentropy,
 )
 from keras_lossbox.metrics import MeanLoss
+from keras_lossbox.overlap import Dice, FocalTversky, GeneralizedDice, Jaccard, LovaszHinge, LovaszSoftmax, Tversky
 from keras_lossbox.regression import (
     Huber,
     L1Norm,
@@ -39,12 +41,18 @@ __all__ = [
     "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
     "CategoricalFocalCrossentropy",
+    "Dice",
+    "FocalTversky",
     "GeneralizedCrossentropy",
+    "GeneralizedDice",
     "Huber",
+    "Jaccard",
     "L1Norm",
     "L2Norm",
     "LogCosh",
     "Loss",
+    "LovaszHinge",
+    "LovaszSoftmax",
     "Masked",
     "MeanAbsoluteError",
     "MeanLoss",
@@ -55,12 +63,14 @@ __all__ = [
     "SparseCategoricalCrossentropy",
     "SparseCategoricalFocalCrossentropy",
     "SymmetricCrossentropy",
+    "Tversky",
     "WeightedSum",
     "ZeroOne",
     "__version__",
     "available",
     "class_balanced_weights",
     "class_weight_from_labels",
+    "diagnose",
     "get",
     "metrics",
     "pos_weight_from_labels",

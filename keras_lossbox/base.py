@@ -12,7 +12,7 @@ from keras.src.backend import get_keras_mask  # private: on some backends the at
 
 from keras_lossbox import numerics, shapes
 from keras_lossbox.options import Choice, to_config
-from keras_lossbox.reduction import REDUCTIONS, both, reduce_values, scale_for_distribution
+from keras_lossbox.reduction import REDUCTIONS, both, reduce_values, share_of_replica
 
 PACKAGE = "keras_lossbox"
 __version__ = "0.1.0"
@@ -22,6 +22,11 @@ _registry = {}  # snake_case name -> class
 
 class _ConstructThenFreeze(abc.ABCMeta):
     def __call__(cls, *args, **kwargs):
+        unknown = sorted(set(kwargs) - set(cls._parameters())) if cls in _registry.values() else None
+        if unknown:  # Python's own message would name the base class that the option was passed on to
+            raise TypeError(
+                f"{cls.__name__}: unexpected option {unknown[0]!r}. Options: {', '.join(cls._parameters())}"
+            )
         loss = super().__call__(*args, **kwargs)
         loss.get_config()  # an option that the constructor forgot to store shows here, not when a model is saved
         loss.__dict__["_frozen"] = True
@@ -29,8 +34,9 @@ class _ConstructThenFreeze(abc.ABCMeta):
 
     @property
     def __signature__(cls):  # for help() and editors, which would show (*args, **kwargs)
-        signature = inspect.signature(cls.__init__)
-        return signature.replace(parameters=list(signature.parameters.values())[1:])
+        own = inspect.signature(cls.__init__).parameters
+        passed_on = [p.replace(kind=p.KEYWORD_ONLY) for name, p in cls._parameters().items() if name not in own]
+        return inspect.Signature([p for p in list(own.values())[1:] if p.kind is not p.VAR_KEYWORD] + passed_on)
 
 
 class Loss(keras.losses.Loss, metaclass=_ConstructThenFreeze):
@@ -45,9 +51,10 @@ class Loss(keras.losses.Loss, metaclass=_ConstructThenFreeze):
       gradient, not even when it is NaN.
     * An instance is read-only: a traced graph would not see a later change.
 
-    `call` may take two more arguments, and then gets them: `mask`, for formulas that look across samples (boolean,
-    can be broadcast to `y_pred`, True where an entry counts; or None), and `from_logits`, for classes with that option
-    and a `head` (True also where `y_pred` was replaced by the logits behind a sigmoid or softmax head).
+    `call` may take three more arguments, and then gets them: `mask`, for formulas that look across entries (boolean,
+    can be broadcast to `y_pred`, True where an entry counts; or None); `sample_weight`, for formulas that weigh the
+    entries themselves (see `weighs_inside`; can be broadcast to `y_pred`, or None); and `from_logits`, for classes
+    with that option and a `head` (True also where `y_pred` was replaced by the logits behind a sigmoid or softmax).
 
     Args:
         name: name of the instance; by default `lossbox_` and the class's name. Never an identifier of a Keras loss:
@@ -82,7 +89,7 @@ class Loss(keras.losses.Loss, metaclass=_ConstructThenFreeze):
     """
 
     reduction = Choice(*REDUCTIONS)
-    axis = -1  # the axis of y_pred that `call` removes; None: it removes none
+    axis = -1  # the axis of y_pred that `call` removes; None: it removes none, and weights may have the shape of y_pred
     _call_takes = frozenset()
     head = None  # "sigmoid" or "softmax": the activation whose probabilities `call` understands
 
@@ -91,7 +98,7 @@ class Loss(keras.losses.Loss, metaclass=_ConstructThenFreeze):
         parameters = inspect.signature(cls.call).parameters
         passes_on = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
         inherited = super(cls, cls)._call_takes if passes_on else frozenset()
-        cls._call_takes = inherited | ({"mask", "from_logits"} & set(parameters))
+        cls._call_takes = inherited | ({"mask", "sample_weight", "from_logits"} & set(parameters))
         if cls.__module__.split(".")[0] != PACKAGE:  # a user's: registered here, so that a saved model finds it
             _warn_if_taken(f"{package}>{cls.__name__}", cls)
             keras.saving.register_keras_serializable(package)(cls)
@@ -116,27 +123,28 @@ class Loss(keras.losses.Loss, metaclass=_ConstructThenFreeze):
         with keras.name_scope(re.sub(r"[^\w.-]", "_", self.name)):
             values, weights, mask = self.values(y_true, y_pred, sample_weight)
             loss = self.finish(reduce_values(values, weights, mask, self.reduction))
-            return ops.cast(scale_for_distribution(loss, self.reduction), self.dtype)
+            return ops.cast(loss if self.reduction in ("none", None) else share_of_replica(loss), self.dtype)
 
     def values(self, y_true, y_pred, sample_weight=None):
         """What `call` gives, not yet weighted, with the weights and the mask that fit it (or None): three tensors."""
         kind, dtype = type(self).__name__, self.compute_dtype
         mask = get_keras_mask(y_pred)  # what Embedding(mask_zero=True) or Masking let through
         y_pred = shapes.to_tensor(kind, "y_pred", y_pred, dtype)
-        shapes.check_axis(kind, y_pred, self.axis)
+        shapes.check_axis(kind, y_pred, self.removed_axis)
         y_pred, from_logits = self._logits_or(y_pred)
         y_pred = ops.cast(y_pred, dtype)
         y_true, y_pred = self.align(shapes.to_tensor(kind, "y_true", y_true, dtype), y_pred)
 
         rank = len(y_pred.shape)
-        axis = None if self.axis is None else self.axis % rank
+        axis = None if self.removed_axis is None else self.removed_axis % rank
         sizes = tuple(size for position, size in enumerate(ops.shape(y_pred)) if position != axis)
-        weights = None
+        weights, inside = None, False
         if mask is not None:
             mask = ops.cast(shapes.to_tensor(kind, "mask", mask, dtype), "bool")
             mask = shapes.align_weights(kind, "mask", mask, sizes, axis)
         if sample_weight is not None:
             weights = ops.cast(shapes.to_tensor(kind, "sample_weight", sample_weight, dtype), dtype)
+            inside = "sample_weight" in self._call_takes and self.weighs_inside(weights)
             weights = shapes.align_weights(kind, "sample_weight", weights, sizes, axis)
         mask = both(mask, self.compute_mask(y_true, y_pred))
         counted = both(mask, None if weights is None else ops.not_equal(weights, 0))
@@ -144,10 +152,15 @@ class Loss(keras.losses.Loss, metaclass=_ConstructThenFreeze):
             counted = ops.broadcast_to(counted, sizes)  # which fails where a size unknown until the run differs
         entries = counted if counted is None or axis is None else ops.expand_dims(counted, axis)
         if counted is not None:  # 0 * NaN is NaN: what does not count never enters the formula
-            of_labels = entries if len(y_true.shape) == rank else counted
+            of_labels = entries
+            if len(y_true.shape) < rank:  # indices, which lack the axis of the classes
+                of_labels = ops.any(entries, -1 if axis is None else axis)
             y_true, y_pred = ops.where(of_labels, y_true, 0), ops.where(entries, y_pred, 1)
 
-        offered = {"mask": entries, "from_logits": from_logits}
+        offered = {"mask": entries, "sample_weight": None, "from_logits": from_logits}
+        if inside:
+            offered["sample_weight"] = weights if axis is None else ops.expand_dims(weights, axis)
+            weights, mask = None, counted
         values = self.call(y_true, y_pred, **{name: offered[name] for name in self._call_takes})
         return values, *self._fit_to(values, weights, mask)
 
@@ -163,6 +176,10 @@ class Loss(keras.losses.Loss, metaclass=_ConstructThenFreeze):
         """The activation whose probabilities `y_pred` may be and whose logits `call` can use, or None."""
         return self.head
 
+    def weighs_inside(self, sample_weight):
+        """Whether these weights go into `call`, if it takes them, instead of multiplying what it gives."""
+        return True
+
     def compute_mask(self, y_true, y_pred):
         """Which values count, beside masks and weights from outside: a boolean tensor, or None for all."""
         return None
@@ -174,6 +191,8 @@ class Loss(keras.losses.Loss, metaclass=_ConstructThenFreeze):
     def _fit_to(self, values, weights, mask):
         """Weights and mask for the values as `call` really gave them."""
         kind, sizes = type(self).__name__, ops.shape(values)
+        if mask is not None and "mask" in self._call_takes and len(mask.shape) > len(sizes) > 0:
+            mask = ops.any(mask, tuple(range(len(sizes), len(mask.shape))))  # a sample counts if any entry of it does
         if len(sizes) == 0 and (mask is not None or (weights is not None and any(n != 1 for n in weights.shape))):
             raise ValueError(
                 f"{kind}: `call` returned one number for the whole batch, so that sample weights and masks cannot be "
@@ -199,6 +218,11 @@ class Loss(keras.losses.Loss, metaclass=_ConstructThenFreeze):
         shape = [1] * len(y_pred.shape)
         shape[axis] = ops.shape(y_pred)[axis]
         return ops.reshape(ops.convert_to_tensor(value, y_pred.dtype), shape)
+
+    @property
+    def removed_axis(self):
+        """The axis of y_pred that weights and masks lack, or None: `axis`, unless a loss means something else by it."""
+        return self.axis
 
     @property
     def compute_dtype(self):
@@ -259,7 +283,7 @@ class Loss(keras.losses.Loss, metaclass=_ConstructThenFreeze):
         head = self.head_of(y_pred) if "from_logits" in self._call_takes else None
         if head is None:  # `call` would not know that it was given logits
             return y_pred, None
-        logits = numerics.logits_behind(y_pred, head, self.axis)
+        logits = numerics.logits_behind(y_pred, head, -1 if self.removed_axis is None else self.removed_axis)
         if logits is None:
             return y_pred, self.from_logits
         if self.from_logits:

@@ -7,6 +7,7 @@ from keras import ops
 from keras_lossbox import numerics, shapes
 from keras_lossbox.base import Loss, register
 from keras_lossbox.options import Choice, Flag, Integer, Number
+from keras_lossbox.reduction import across_replicas
 
 
 class _Binary(Loss):
@@ -99,8 +100,8 @@ class BalancedBinaryCrossentropy(_Binary):
         from_logits, label_smoothing, axis, reduction, name, dtype: as in `BinaryCrossentropy`. β is counted before
             smoothing.
         beta: β in [0, 1], fixed; None counts it.
-        scope: where β is counted: `"batch"` (all labels of the batch) or `"sample"` (all labels of each sample,
-            the authors' choice). Masked entries and those of weight zero are not counted.
+        scope: where β is counted: `"batch"` (all labels of the batch, on all replicas) or `"sample"` (all labels of
+            each sample, the authors' choice). Masked entries and those of weight zero are not counted.
 
     Shapes: y_true and y_pred alike, `(n, ..., labels)`; `(n,)` and `(n, 1)` are aligned.
 
@@ -145,8 +146,8 @@ class BalancedBinaryCrossentropy(_Binary):
     def _fraction_of_negatives(self, y_true, mask):
         counted = ops.ones_like(y_true) if mask is None else ops.cast(mask, y_true.dtype) * ops.ones_like(y_true)
         axes = None if self.scope == "batch" else tuple(range(1, len(y_true.shape)))
-        negatives = ops.sum(counted * (1 - y_true), axes, keepdims=True)
-        return numerics.divide_no_nan(negatives, ops.sum(counted, axes, keepdims=True))
+        counts = tuple(ops.sum(x, axes, keepdims=True) for x in (counted * (1 - y_true), counted))
+        return numerics.divide_no_nan(*across_replicas(counts) if self.scope == "batch" else counts)
 
 
 @register

@@ -257,18 +257,21 @@ class Masked(Loss):
         options = {"dtype": self._policy_name}
         by_element = isinstance(getattr(type(self.loss), "axis", None), Integer) and type(self.loss).axis.optional
         self._inner = adapt(self.loss, **(options | {"axis": None} if by_element else options))
-        self.axis = self._inner.axis
+        self.axis = self._inner.removed_axis
+        self._call_takes = self._inner._call_takes
         self.from_logits = getattr(self._inner, "from_logits", None)
 
-    def call(self, y_true, y_pred, mask, from_logits):
-        offered = {"mask": mask, "from_logits": from_logits}
-        return self._inner.call(y_true, y_pred, **{name: offered[name] for name in self._inner._call_takes})
+    def call(self, y_true, y_pred, **asked_for):
+        return self._inner.call(y_true, y_pred, **asked_for)
 
     def align(self, y_true, y_pred):
         return self._inner.align(y_true, y_pred)
 
     def head_of(self, y_pred):
-        return self._inner.head_of(y_pred) if "from_logits" in self._inner._call_takes else None
+        return self._inner.head_of(y_pred)
+
+    def weighs_inside(self, sample_weight):
+        return self._inner.weighs_inside(sample_weight)
 
     def finish(self, reduced):
         return self._inner.finish(reduced)
@@ -281,6 +284,8 @@ class Masked(Loss):
             missing = ops.equal(y_true, self.ignore)
         if self.axis is not None and len(y_true.shape) == len(y_pred.shape):
             missing = ops.any(missing, self.axis)
+        if self.axis is None and len(y_true.shape) < len(y_pred.shape):
+            missing = ops.expand_dims(missing, -1)
         return both(ops.logical_not(missing), self._inner.compute_mask(y_true, y_pred))
 
     def values(self, y_true, y_pred, sample_weight=None):

@@ -29,7 +29,17 @@ def inside_unit_interval(p):
     """
     resolution = 2.0**-53 if keras.backend.standardize_dtype(p.dtype) == "float64" else 2.0**-24
     epsilon = max(keras.config.epsilon(), resolution)
-    return p + ops.stop_gradient(ops.clip(p, epsilon, 1 - epsilon) - p)
+    return _with_value(p, ops.clip(p, epsilon, 1 - epsilon))
+
+
+def at_least(x, low):
+    """x, and `low` where x is below it, with the gradient of the identity."""
+    return _with_value(x, ops.maximum(x, low))
+
+
+def _with_value(x, value):
+    """`value`, exactly, with the gradient of x; NaN where x is."""
+    return ops.stop_gradient(value) + (x - ops.stop_gradient(x))
 
 
 def smooth_binary(y, label_smoothing):
@@ -113,6 +123,12 @@ def safe_sqrt(x):
     """The square root, with gradient 0 at 0 (a subgradient of a norm) where the square root's own is infinite."""
     zero = ops.equal(x, 0)
     return ops.where(zero, 0, ops.sqrt(ops.where(zero, 1, x)))
+
+
+def safe_power(x, exponent):
+    """x^exponent for x >= 0 and exponent > 0, with gradient 0 at 0, where for exponents below 1 it is infinite."""
+    zero = x <= 0  # below it by rounding only
+    return ops.where(zero, 0, ops.power(ops.where(zero, 1, x), exponent))
 
 
 def log_cosh(x):

@@ -105,6 +105,18 @@ class Integer(Option):
         return int(value)
 
 
+class Axes(Option):
+    """One axis or several, as a list."""
+
+    allowed = "an integer or a flat list of integers"
+
+    def parse(self, value):
+        axes = value if isinstance(value, list) else [value]
+        if not axes or any(isinstance(axis, bool) or not isinstance(axis, numbers.Integral) for axis in axes):
+            raise TypeError
+        return [int(axis) for axis in axes]
+
+
 class Number(Option):
     """A finite number in [low, high] (`above=True`: in (low, high]), or with `per="class"` also a list of them."""
 

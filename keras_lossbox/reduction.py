@@ -26,11 +26,15 @@ def both(mask, other):
 
 
 def reduce_values(values, weights, mask, reduction):
-    """`values` weighted and reduced. `weights` and `mask` are None or can be broadcast to the shape of `values`."""
+    """`values` weighted and reduced. `weights` and `mask` are None or can be broadcast to the shape of `values`.
+
+    Under `tf.distribute` the sum and what it is divided by are taken over all replicas.
+    """
     if reduction in ("none", None):
         return _weigh(values, weights, mask)[0]
     total, divisor = total_and_divisor(values, weights, mask, reduction)
-    return total if reduction == "sum" else numerics.divide_no_nan(total, divisor)
+    total = across_replicas(total)
+    return total if reduction == "sum" else numerics.divide_no_nan(total, across_replicas(divisor))
 
 
 def total_and_divisor(values, weights, mask, reduction):
@@ -66,11 +70,23 @@ def _count(mask, values):
     return ops.convert_to_tensor(math.prod(ops.shape(values)), values.dtype)
 
 
-def scale_for_distribution(loss, reduction):
-    """A mean divided by the number of replicas, because `tf.distribute` adds their gradients; a sum as it is."""
-    if reduction in ("none", None, "sum") or keras.config.backend() != "tensorflow":
-        return loss
-    import tensorflow as tf  # Keras has no public way to ask for the number of replicas
+def across_replicas(x):
+    """The sum of `x` over the replicas of `tf.distribute`, differentiable; without replicas `x` itself."""
+    replicas = _replica_context()
+    return x if replicas is None else replicas.all_reduce("SUM", x)
 
-    replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    return loss if replicas == 1 else ops.divide(loss, replicas)
+
+def share_of_replica(loss):
+    """What one replica contributes to a loss that all of them know: their losses and gradients will be added up."""
+    replicas = _replica_context()
+    return loss if replicas is None else ops.divide(loss, replicas.num_replicas_in_sync)
+
+
+def _replica_context():
+    """The context of a step that `tf.distribute` runs on several replicas; None anywhere else."""
+    if keras.config.backend() != "tensorflow":
+        return None
+    import tensorflow as tf  # Keras has no public way to reach the other replicas
+
+    context = tf.distribute.get_replica_context()
+    return None if context is None or context.num_replicas_in_sync == 1 else context

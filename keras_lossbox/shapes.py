@@ -31,7 +31,7 @@ def to_tensor(loss, argument, value, dtype):
         ) from error
 
 
-def align_values(loss, y_true, y_pred):
+def align_values(loss, y_true, y_pred, hint=""):
     """For labels of the predictions' shape. `(n,)` with `(n, 1)` is aligned; two of `(n,)` are n samples, not one."""
     if len(y_pred.shape) == 0:
         raise ValueError(f"{loss}: `y_pred` must have at least one axis, the samples. Received: a scalar")
@@ -39,7 +39,7 @@ def align_values(loss, y_true, y_pred):
         y_true = ops.squeeze(y_true, -1)
     elif len(y_true.shape) + 1 == len(y_pred.shape) and y_pred.shape[-1] == 1:
         y_true = ops.expand_dims(y_true, -1)
-    y_true = ops.cast(with_sizes(loss, y_true, y_pred, ops.shape(y_pred)), y_pred.dtype)
+    y_true = ops.cast(with_sizes(loss, y_true, y_pred, ops.shape(y_pred), hint), y_pred.dtype)
     if len(y_pred.shape) == 1:
         return ops.expand_dims(y_true, -1), ops.expand_dims(y_pred, -1)
     return y_true, y_pred

@@ -15,6 +15,7 @@ from scipy import special
 import keras_lossbox
 from keras_lossbox.categorical import _Categorical, _Sparse
 from keras_lossbox.options import Choice, Flag, Integer, Number, Option
+from keras_lossbox.regions import Overlap
 
 CLASSES = 3  # the size of the last axis of every y_pred
 
@@ -27,6 +28,10 @@ REQUIRED = {  # what a constructor cannot do without
     "WeightedSum": {"losses": [keras_lossbox.Huber(delta=0.5), keras_lossbox.MeanAbsoluteError()]},
     "Masked": {"loss": keras_lossbox.Huber(delta=0.5)},
 }
+# A loss of overlap knows options of classes in the modes with classes only.
+for name, cls in keras_lossbox.available().items():
+    if issubclass(cls, Overlap):
+        REQUIRED[cls.__name__] = {"mode": cls.mode.names[-1]}
 
 EXTRA = {
     "WeightedSum": [
@@ -77,6 +82,18 @@ EXTRA = {
     "AsymmetricLoss": [{"from_logits": True, "clip": 0.0, "gamma_neg": 0.5, "gamma_pos": 0.5}],
     "AsymmetricSingleLabel": [{"from_logits": True, "label_smoothing": 0.0, "gamma_pos": 0.5}],
     "Poly1Crossentropy": [{"from_logits": True, "epsilon": -1.0, "class_weight": [1.0, 0.0, 2.5]}],
+    "Dice": [
+        {"mode": "binary", "from_logits": True, "smooth": 0.0},
+        {"mode": "binary", "axis": (0, 1)},
+        {"mode": "multilabel", "ignore_class": -1, "squared": True, "include_background": False},
+        {"from_logits": True, "per_sample": False, "class_weight": [1.0, 0.0, 2.5]},
+    ],
+    "GeneralizedDice": [{"mode": "binary"}, {"from_logits": True, "include_background": False, "ignore_class": 7}],
+    "Jaccard": [{"mode": "binary", "from_logits": True}, {"from_logits": True, "classes": "present", "log_loss": True}],
+    "Tversky": [{"mode": "binary", "from_logits": True, "alpha": 0.0, "beta": 2.0}],
+    "FocalTversky": [{"mode": "binary", "from_logits": True, "gamma": 2.0}],
+    "LovaszSoftmax": [{"mode": "binary"}, {"from_logits": True, "per_sample": False, "classes": "all"}],
+    "LovaszHinge": [{"mode": "binary"}, {"mode": "binary", "per_sample": False}],
     "ZeroOne": [{"from_logits": True, "surrogate": "hinge"}, {"from_logits": True, "multi_label": True}],
 }
 
@@ -86,7 +103,6 @@ def has_other_gradient(case):
     return case.name == "ZeroOne" or case.options.get("detach_focal_weight", False)
 
 
-BATCH_STATISTIC = {"BalancedBinaryCrossentropy"}  # a sample's value depends on the others
 ROOT_OF_REDUCED = {"RootMeanSquaredError"}  # with scope="batch"
 
 
@@ -125,14 +141,29 @@ class Case:
             return case.labels
         if case.name == "ZeroOne":
             return "binary" if case.options.get("multi_label") else "indices"
+        if issubclass(case.cls, Overlap):
+            return "indices" if case.options.get("mode") == "multiclass" else "binary"
         if case.cls.head == "softmax":
             return label_kinds(case.cls)[0]
         return {None: "real", "sigmoid": "binary"}[case.cls.head]
 
     @property
-    def values_axis(self):
-        """The axis of y_pred that the values lack, or None."""
-        return self.build().axis
+    def of_region(self):
+        """Whether a value is that of a whole sample, whose entries do not have values of their own."""
+        return issubclass(self.inner.cls, Overlap)
+
+    @property
+    def is_batch_statistic(self):
+        """Whether a sample's value depends on the others."""
+        loss = self.build()
+        over_batch = issubclass(self.cls, Overlap) and not loss.by_sample()
+        return over_batch or self.name == "BalancedBinaryCrossentropy"
+
+    def values_shape(self, y_pred):
+        """The shape of what `call` gives."""
+        if self.of_region or self.options.get("axes") == "sample":
+            return y_pred.shape[:1]
+        return y_pred.shape if self.build().axis is None else y_pred.shape[:-1]
 
     @property
     def takes_probabilities(self):
@@ -149,8 +180,9 @@ class Case:
             y_true, activation = rng.integers(0, CLASSES, shape), lambda z: special.softmax(z, -1)
         if self.kind == "one_hot":
             y_true = np.eye(CLASSES, dtype=dtype)[y_true]
-        if self.options.get("ignore_class") is not None:
-            y_true[1] = self.options["ignore_class"]
+        ignored = self.options.get("ignore_class")
+        if ignored is not None:
+            y_true[1] = np.arange(CLASSES) == ignored if self.kind == "one_hot" else ignored
         return y_true, (activation(logits) if self.takes_probabilities else logits).astype(dtype)
 
 
@@ -167,7 +199,7 @@ def other_values(name, option):
     if name in ("axis", "reduction", "from_logits", "threshold", "losses", "loss", "ignore"):
         return []  # tested on their own
     if isinstance(option, Flag):
-        return [True]
+        return [True, False]
     if isinstance(option, Choice):
         return list(option.names)
     if name == "weights":
@@ -180,9 +212,11 @@ def other_values(name, option):
     raise NotImplementedError(f"say which values a {type(option).__name__} can have")
 
 
-def label_kinds(cls):
+def label_kinds(cls, mode=None):
     """For losses of several classes: whether they take one-hot labels, class indices, or both."""
     align = getattr(cls, "align", None)
+    if mode == "multiclass":
+        return ["one_hot", "indices"]
     if cls.head != "softmax":
         return [None]
     takes = {_Sparse.align: ["indices"], _Categorical.align: ["one_hot", "indices"]}
@@ -203,7 +237,8 @@ def _cases():
             variant = required | variant
             distinct.setdefault(json.dumps(cls(**variant).get_config()), variant)
         for variant in distinct.values():
-            for labels in label_kinds(cls):
+            kinds = label_kinds(cls, variant.get("mode"))
+            for labels in kinds if variant in main else kinds[-1:]:
                 yield Case(cls, variant, labels, variant in main)
 
 

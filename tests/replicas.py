@@ -1,45 +1,107 @@
-"""Run in a process of its own: trains on two logical CPUs and on one, and prints how the results compare, as JSON."""
+"""Run in a process of its own: the same batch on some logical CPUs and on one, and how far they differ, as JSON.
+
+Every loss with every reduction: value and gradient of a batch that is split unevenly, with sample weights and a mask.
+And a few of them through `fit` and `evaluate`.
+"""
 
 import json
+import sys
 
 import keras
 import numpy as np
 import tensorflow as tf
+from backends import with_mask
+from cases import MAIN_CASES
 
 import keras_lossbox as box
 
+SHARDS = {2: (5, 2), 4: (3, 1, 2, 1)}[int(sys.argv[1])]
 tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * len(SHARDS)
 )
-devices = tf.config.list_logical_devices("CPU")
-strategy = tf.distribute.MirroredStrategy(devices)
-rng = np.random.default_rng(0)
-x, y = rng.normal(size=(24, 3)).astype("float32"), (rng.random((24, 2)) < 0.5).astype("float32")
-LOSSES = {
-    "mean": lambda: box.BinaryCrossentropy(from_logits=True, pos_weight=2.0),
-    "sum": lambda: box.Huber(reduction="sum"),
-    "sum_of_losses": lambda: box.MeanSquaredError() + 0.5 * box.MeanAbsoluteError(),
-}
+strategy = tf.distribute.MirroredStrategy(tf.config.list_logical_devices("CPU"))
+keras.config.disable_traceback_filtering()
+REDUCTIONS = ("mean", "sum", "mean_with_sample_weight", "sum_by_nonzero_weights")
+LOCAL = {"LovaszSoftmax", "LovaszHinge"}  # with per_sample=False they sort the pixels of one replica
 
 
-def train(build):
+def value_and_gradient(loss):
+    def run(y_true, y_pred, weights, mask):
+        with tf.GradientTape() as tape:
+            tape.watch(y_pred)
+            value = loss(y_true, with_mask(y_pred, mask), weights)
+        return value, tape.gradient(value, y_pred)
+
+    return run
+
+
+def split(array):
+    parts = np.split(array, np.cumsum(SHARDS)[:-1])
+    return strategy.experimental_distribute_values_from_function(
+        lambda context: tf.constant(parts[context.replica_id_in_sync_group])
+    )
+
+
+def compare(case):
+    """The largest deviation of value and gradient, relative to the largest number, for each reduction."""
+    rng = np.random.default_rng(1)
+    y_true, y_pred = case.data(rng, (sum(SHARDS),))
+    weights = np.array([1.0, 0.5, 0.0, 2.0, 1.0, 0.25, 3.0], "float32")
+    mask = np.array([True, True, True, False, False, True, False])
+    data = [y_true, y_pred, weights, mask]
+    runs = [value_and_gradient(case.build(reduction=reduction)) for reduction in REDUCTIONS]
+
+    def all_runs(*data):
+        return [run(*data) for run in runs]
+
+    expected = tf.function(all_runs)(*map(tf.constant, data))
+
+    @tf.function
+    def on_replicas(*data):
+        return strategy.run(all_runs, args=data)
+
+    results = on_replicas(*map(split, data))
+    found = {}
+    for reduction, (value, gradient), (values, gradients) in zip(REDUCTIONS, expected, results, strict=True):
+        values, gradients = map(strategy.experimental_local_results, (values, gradients))
+        found[reduction] = max(deviation(value, sum(values)), deviation(gradient, tf.concat(gradients, 0)))
+    return found
+
+
+def deviation(expected, actual):
+    return float(np.max(np.abs(expected - actual)) / max(1e-3, np.max(np.abs(expected))))
+
+
+def train(loss):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(22, 3)).astype("float32"), (rng.random((22, 2)) < 0.5).astype("float32")
+    weights = rng.integers(0, 3, 22).astype("float32")
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
-    model.compile(keras.optimizers.SGD(0.01), loss=build(), metrics=[box.MeanLoss(box.RootMeanSquaredError())])
-    logs = model.fit(x, y, batch_size=8, epochs=2, shuffle=False, verbose=0).history
-    logs["evaluated"] = model.evaluate(x[:21], y[:21], batch_size=8, verbose=0)[1]  # a last batch of five
-    return [w.tolist() for w in model.get_weights()], logs
+    model.compile(keras.optimizers.SGD(0.01), loss=loss, metrics=[box.MeanLoss(box.RootMeanSquaredError())])
+    logs = model.fit(x, y, batch_size=8, epochs=2, sample_weight=weights, shuffle=False, verbose=0).history
+    evaluated = model.evaluate(x[:21], y[:21], batch_size=8, verbose=0)[1]
+    return np.concatenate([w.ravel() for w in model.get_weights()]), np.array(logs["loss"]), np.array(evaluated)
 
 
-found = {}
-for name, build in LOSSES.items():
-    weights, logs = train(build)
+def compare_training(loss):
+    of_one = train(loss)
     with strategy.scope():
-        of_two, logs_of_two = train(build)
-    found[name] = {
-        "weights": max(np.max(np.abs(np.subtract(a, b))) for a, b in zip(weights, of_two, strict=True)),
-        "loss": np.max(np.abs(np.subtract(logs["loss"], logs_of_two["loss"]))),
-        "metric": abs(logs["evaluated"] - logs_of_two["evaluated"]),
-        "replicas": strategy.num_replicas_in_sync,
-    }
-print("FOUND", json.dumps(found, default=float))
+        of_several = train(loss)
+    return dict(zip(("weights", "loss", "metric"), map(deviation, of_one, of_several), strict=True))
+
+
+chosen = {case.cls: case for case in MAIN_CASES}.values()  # the last of each class: from logits, with options
+of_batch = [case for case in MAIN_CASES if case.is_batch_statistic and case.name not in LOCAL]
+compared = [*chosen, *(case for case in of_batch if case not in chosen)]
+cases = {str(case): compare(case) for case in compared if not (case.name in LOCAL and case.is_batch_statistic)}
+trained = {
+    str(loss): compare_training(loss)
+    for loss in (
+        box.BinaryCrossentropy(from_logits=True, pos_weight=2.0),
+        box.WeightedSum([box.MeanSquaredError(), box.MeanAbsoluteError()], [1.0, 0.5], reduction="sum"),
+        box.RootMeanSquaredError(reduction="mean_with_sample_weight"),
+        box.Huber(reduction="sum_by_nonzero_weights"),
+    )
+}
+print("FOUND", json.dumps({"replicas": strategy.num_replicas_in_sync, "cases": cases, "trained": trained}))

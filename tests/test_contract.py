@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from backends import BACKEND, MODES, value_and_gradient, with_mask
 from cases import (
-    BATCH_STATISTIC,
     CASES,
     CLASSES,
     MAIN_CASES,
@@ -167,10 +166,7 @@ def test_keeps_options_as_plain_python(case):
 def test_gives_one_value_per_sample(case, shape, rng):
     y_true, y_pred = case.data(rng, shape if len(shape) > 1 or case.options.get("ignore_class") is None else (5,))
     values = numpy(case.build(reduction="none")(y_true, y_pred))
-    expected = y_pred.shape if case.values_axis is None else y_pred.shape[:-1]
-    if case.options.get("axes") == "sample":
-        expected = y_pred.shape[:1]
-    assert values.shape == expected
+    assert values.shape == case.values_shape(y_pred)
 
 
 @every_case
@@ -191,7 +187,7 @@ def test_aligns_one_output_per_sample(case, rng):
         for predictions in (y_pred, y_pred[:, 0]):
             np.testing.assert_array_equal(numpy(loss(labels, predictions)).reshape(-1), expected)
             total = numpy(case.build(reduction="sum")(labels, predictions, weights))
-            if case.name not in BATCH_STATISTIC | ROOT_OF_REDUCED:
+            if not case.is_batch_statistic and case.name not in ROOT_OF_REDUCED:
                 assert_same(total, np.sum(expected * weights))
 
 
@@ -201,7 +197,7 @@ def test_refuses_shapes_that_do_not_fit(case, rng):
     wrong = [y_true[:5], y_true[:1], y_true[None], np.stack([y_true] * 2, -1)]
     if case.kind in ("real", "binary"):
         wrong += [y_true[:, :1], y_true[:, :2], y_true[:, 0]]
-    if case.kind == "one_hot" and "indices" not in label_kinds(case.cls):
+    if case.kind == "one_hot" and "indices" not in label_kinds(case.cls, case.options.get("mode")):
         wrong += [y_true[:, :1], y_true[:, 0]]
     for labels in wrong:
         with pytest.raises(ValueError, match=f"{names(case)}: .*must have the same shape") as error:
@@ -283,7 +279,7 @@ def test_nothing_that_counts_gives_zero(case, rng):
 @every_case
 @pytest.mark.parametrize("weights", [None, 2.0, "(n,)", "(n, 1)", "values"], ids=str)
 def test_reductions(case, weights, rng):
-    if case.name in BATCH_STATISTIC and isinstance(weights, str):
+    if case.is_batch_statistic and isinstance(weights, str):
         pytest.skip("leaving entries out changes the statistic; test_weight_zero_removes_the_row covers it")
     y_true, y_pred = case.data(rng, (4, 2))
     values = numpy(case.build(reduction="none")(y_true, y_pred)).astype("float64")
@@ -302,7 +298,11 @@ def test_reductions(case, weights, rng):
         left = left[..., 0]
     w = np.ones(values.shape) if left is None else np.broadcast_to(left, values.shape)
     ignored = case.options.get("ignore_class")
-    counted = np.ones(values.shape, bool) if ignored is None else y_true != ignored
+    counted = np.ones(values.shape, bool)
+    if ignored is not None:
+        counted = (y_true.argmax(-1) if case.kind == "one_hot" else y_true) != ignored
+        if case.of_region:  # a sample counts if any of its pixels does
+            counted = counted.reshape(len(y_true), -1).any(1)
     w = w * counted
     total = np.sum(values * w)
     expected = {
@@ -423,7 +423,7 @@ def test_order_of_the_batch_does_not_matter(case, rng):
 
 @every_case
 def test_a_batch_of_one_is_a_row_of_the_batch(case, rng):
-    if case.name in BATCH_STATISTIC:
+    if case.is_batch_statistic:
         pytest.skip("a sample's value depends on the batch")
     y_true, y_pred = case.data(rng)
     loss = case.build(reduction="none")

@@ -1,0 +1,327 @@
+"""What is measured: one `Row` for each loss, with its inputs, its competitors and its targets. Nothing else is here."""
+
+import dataclasses
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import keras_lossbox as box
+
+MODES = ("eager", "graph", "xla")
+SHAPES = {
+    "32x10": (32, 10),
+    "1024x1000": (1024, 1000),
+    "4M": (4096, 1024),
+    "4096x32000": (4096, 32000),
+    "8x512x512x4": (8, 512, 512, 4),
+}
+DENSE = ("32x10", "1024x1000", "4M")
+SPARSE = (*DENSE, "4096x32000")
+IMAGES = ("8x512x512x4",)
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """The box's time (or peak memory) is at most `at_most` times that of `against`.
+
+    `against` is "keras", "formula", or "y_pred" for the size of y_pred itself. No modes or sizes: all of them.
+    """
+
+    against: str
+    at_most: float
+    measure: str = "time"
+    modes: tuple = MODES
+    sizes: tuple = tuple(SHAPES)
+
+
+NEVER_SLOWER = (
+    Target("keras", 1.2, modes=("eager",), sizes=("32x10",)),  # there it is the overhead of one call
+    Target("keras", 1.05),
+)
+FOCAL = (Target("keras", 0.7, modes=("graph",)),)
+WEIGHTED = (
+    Target("formula", 0.75, modes=("eager", "graph"), sizes=("4M",)),
+    Target("formula", 1.0, modes=("xla",), sizes=("4M",)),
+    Target("y_pred", 2.0, measure="memory", modes=("graph",), sizes=("4M",)),
+)
+NO_ONE_HOT = (
+    Target("keras", 0.6, sizes=("4096x32000",)),
+    Target("keras", 0.5, measure="memory", sizes=("4096x32000",)),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One loss. `box`, `keras` and `formula` take y_true and y_pred and give one number; the last two may be None."""
+
+    name: str
+    inputs: Callable  # of a numpy generator and a shape: y_true, y_pred
+    box: Callable
+    keras: Callable | None
+    formula: Callable | None
+    sizes: tuple = DENSE
+    targets: tuple = ()  # beside NEVER_SLOWER, and before it
+
+    def contenders(self):
+        """Name -> function, of those that exist."""
+        named = {"box": self.box, "keras": self.keras, "formula": self.formula}
+        return {name: function for name, function in named.items() if function is not None}
+
+    def target(self, measure, mode, size):
+        """The target for a cell of the table: the first that speaks of it, or None."""
+        for target in (*self.targets, *NEVER_SLOWER):
+            known = target.against == "y_pred" or target.against in self.contenders()
+            if known and target.measure == measure and mode in target.modes and size in target.sizes:
+                return target
+        return None
+
+
+# Inputs: as a model gives them at the beginning of its training.
+
+
+def yes_no_logits(rng, shape):
+    return (rng.random(shape, "float32") < 0.2).astype("float32"), rng.standard_normal(shape, "float32")
+
+
+def yes_no_probabilities(rng, shape):
+    y_true, logits = yes_no_logits(rng, shape)
+    return y_true, 1 / (1 + np.exp(-logits))
+
+
+def class_logits(rng, shape):
+    return rng.integers(0, shape[-1], shape[:-1], "int32"), rng.standard_normal(shape, "float32")
+
+
+def class_probabilities(rng, shape):
+    y_true, logits = class_logits(rng, shape)
+    return y_true, softmax(logits)
+
+
+def one_hot_logits(rng, shape):
+    labels, logits = class_logits(rng, shape)
+    y_true = np.zeros(shape, "float32")
+    np.put_along_axis(y_true, labels[..., None], 1, axis=-1)
+    return y_true, logits
+
+
+def one_hot_probabilities(rng, shape):
+    y_true, logits = one_hot_logits(rng, shape)
+    return y_true, softmax(logits)
+
+
+def real_numbers(rng, shape):
+    return rng.standard_normal(shape, "float32"), rng.standard_normal(shape, "float32")
+
+
+def softmax(logits):
+    p = np.exp(logits)
+    p /= p.sum(-1, keepdims=True)
+    return p
+
+
+# The shortest formulas in TensorFlow that mean the same, for competitors that are more than one expression. Squares are
+# tf.square: `x**2` is several times slower in eager mode.
+
+SMOOTHING, POSITIVE_WEIGHT = 0.1, 3.0
+_sum, _mean, _square = tf.reduce_sum, tf.reduce_mean, tf.square
+
+
+def _cross_entropy(y, z):
+    return tf.nn.softmax_cross_entropy_with_logits(y, z)
+
+
+def _smoothed(y, z):
+    return y * (1 - SMOOTHING) + SMOOTHING / z.shape[-1]
+
+
+def _one_hot(y, z):
+    return tf.one_hot(y, z.shape[-1])
+
+
+def _binary_focal(y, p, crossentropy):
+    return _mean(_square(1 - (y * p + (1 - y) * (1 - p))) * crossentropy)
+
+
+def _binary_crossentropy(y, p):
+    return -(y * tf.math.log(p) + (1 - y) * tf.math.log1p(-p))
+
+
+def _categorical_focal(y, log_p):
+    return -0.25 * _mean(_sum(y * _square(1 - tf.exp(log_p)) * log_p, -1))
+
+
+def _sparse_focal(y, z):
+    crossentropy = tf.nn.sparse_softmax_cross_entropy_with_logits(y, z)
+    return 0.25 * _mean(_square(1 - tf.exp(-crossentropy)) * crossentropy)
+
+
+def _huber(y, z):
+    size = tf.abs(y - z)
+    return _mean(tf.where(size <= 1, _square(size) / 2, size - 0.5))
+
+
+def _log_cosh(y, z):
+    size = tf.abs(y - z)
+    return _mean(size + tf.nn.softplus(-2 * size) - 0.6931472)
+
+
+def _dice(y, p):
+    return 1 - _mean(2 * _sum(y * p, (1, 2)) / (_sum(y, (1, 2)) + _sum(p, (1, 2))))
+
+
+def _jaccard(y, p):
+    both = _sum(y * p, (1, 2))
+    return 1 - _mean(both / (_sum(y, (1, 2)) + _sum(p, (1, 2)) - both))
+
+
+K, LOGITS = keras.losses, {"from_logits": True}
+_keras_smoothed = K.CategoricalCrossentropy(**LOGITS, label_smoothing=SMOOTHING)
+_keras_categorical_focal = K.CategoricalFocalCrossentropy(**LOGITS)
+
+ROWS = [
+    Row(
+        "BinaryCrossentropy",
+        yes_no_logits,
+        box.BinaryCrossentropy(**LOGITS),
+        K.BinaryCrossentropy(**LOGITS),
+        lambda y, z: _mean(tf.nn.sigmoid_cross_entropy_with_logits(y, z)),
+    ),
+    Row(
+        "BinaryCrossentropy pos_weight",
+        yes_no_logits,
+        box.BinaryCrossentropy(**LOGITS, pos_weight=POSITIVE_WEIGHT),
+        None,
+        lambda y, z: _mean(tf.nn.weighted_cross_entropy_with_logits(y, z, POSITIVE_WEIGHT)),
+        targets=WEIGHTED,
+    ),
+    Row(
+        "BinaryCrossentropy probabilities",
+        yes_no_probabilities,
+        box.BinaryCrossentropy(),
+        K.BinaryCrossentropy(),
+        lambda y, p: _mean(_binary_crossentropy(y, p)),
+    ),
+    Row(
+        "CategoricalCrossentropy",
+        one_hot_logits,
+        box.CategoricalCrossentropy(**LOGITS),
+        K.CategoricalCrossentropy(**LOGITS),
+        lambda y, z: _mean(_cross_entropy(y, z)),
+    ),
+    Row(
+        "CategoricalCrossentropy smoothing",
+        one_hot_logits,
+        box.CategoricalCrossentropy(**LOGITS, label_smoothing=SMOOTHING),
+        _keras_smoothed,
+        lambda y, z: _mean(_cross_entropy(_smoothed(y, z), z)),
+    ),
+    Row(
+        "CategoricalCrossentropy probabilities",
+        one_hot_probabilities,
+        box.CategoricalCrossentropy(),
+        K.CategoricalCrossentropy(),
+        lambda y, p: -_mean(_sum(y * tf.math.log(p / _sum(p, -1, keepdims=True)), -1)),
+    ),
+    Row(
+        "SparseCategoricalCrossentropy",
+        class_logits,
+        box.SparseCategoricalCrossentropy(**LOGITS),
+        K.SparseCategoricalCrossentropy(**LOGITS),
+        lambda y, z: _mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, z)),
+        sizes=SPARSE,
+    ),
+    Row(
+        "SparseCategoricalCrossentropy smoothing",
+        class_logits,
+        box.SparseCategoricalCrossentropy(**LOGITS, label_smoothing=SMOOTHING),
+        lambda y, z: _keras_smoothed(_one_hot(y, z), z),
+        lambda y, z: _mean(_cross_entropy(_smoothed(_one_hot(y, z), z), z)),
+        sizes=SPARSE,
+        targets=NO_ONE_HOT,
+    ),
+    Row(
+        "SparseCategoricalCrossentropy probabilities",
+        class_probabilities,
+        box.SparseCategoricalCrossentropy(),
+        K.SparseCategoricalCrossentropy(),
+        lambda y, p: -_mean(tf.math.log(tf.gather(p / _sum(p, -1, keepdims=True), y, batch_dims=1))),
+        sizes=SPARSE,
+    ),
+    Row(
+        "BinaryFocalCrossentropy",
+        yes_no_logits,
+        box.BinaryFocalCrossentropy(**LOGITS),
+        K.BinaryFocalCrossentropy(**LOGITS),
+        lambda y, z: _binary_focal(y, tf.sigmoid(z), tf.nn.sigmoid_cross_entropy_with_logits(y, z)),
+        targets=FOCAL,
+    ),
+    Row(
+        "BinaryFocalCrossentropy probabilities",
+        yes_no_probabilities,
+        box.BinaryFocalCrossentropy(),
+        K.BinaryFocalCrossentropy(),
+        lambda y, p: _binary_focal(y, p, _binary_crossentropy(y, p)),
+        targets=FOCAL,
+    ),
+    Row(
+        "CategoricalFocalCrossentropy",
+        one_hot_logits,
+        box.CategoricalFocalCrossentropy(**LOGITS),
+        _keras_categorical_focal,
+        lambda y, z: _categorical_focal(y, tf.nn.log_softmax(z)),
+        targets=FOCAL,
+    ),
+    Row(
+        "CategoricalFocalCrossentropy probabilities",
+        one_hot_probabilities,
+        box.CategoricalFocalCrossentropy(),
+        K.CategoricalFocalCrossentropy(),
+        lambda y, p: _categorical_focal(y, tf.math.log(p / _sum(p, -1, keepdims=True))),
+        targets=FOCAL,
+    ),
+    Row(
+        "SparseCategoricalFocalCrossentropy",
+        class_logits,
+        box.SparseCategoricalFocalCrossentropy(**LOGITS),
+        lambda y, z: _keras_categorical_focal(_one_hot(y, z), z),
+        _sparse_focal,
+        sizes=SPARSE,
+        targets=FOCAL,
+    ),
+    Row(
+        "MeanSquaredError",
+        real_numbers,
+        box.MeanSquaredError(),
+        K.MeanSquaredError(),
+        lambda y, z: _mean(tf.math.squared_difference(y, z)),
+    ),
+    Row(
+        "MeanAbsoluteError",
+        real_numbers,
+        box.MeanAbsoluteError(),
+        K.MeanAbsoluteError(),
+        lambda y, z: _mean(tf.abs(y - z)),
+    ),
+    Row("Huber", real_numbers, box.Huber(), K.Huber(), _huber),
+    Row("LogCosh", real_numbers, box.LogCosh(), K.LogCosh(), _log_cosh),
+]
+
+# Losses for segmentation: a row each as soon as the box has them. Keras's two, over both axes of the image, mean the
+# same: one value for each sample and class. The others have no counterpart there.
+_OVERLAP = {
+    "Dice": (K.Dice(axis=(1, 2)), _dice),
+    "Jaccard": (None, _jaccard),
+    "GeneralizedDice": (None, None),
+    "Tversky": (K.Tversky(axis=(1, 2)), _dice),  # which it is by default, alpha = beta = 1/2
+    "FocalTversky": (None, None),
+    "LovaszSoftmax": (None, None),
+}
+ROWS += [
+    Row(name, one_hot_probabilities, getattr(box, name)(mode="multiclass"), *others, sizes=IMAGES)
+    for name, others in _OVERLAP.items()
+    if hasattr(box, name)
+]
+if hasattr(box, "LovaszHinge"):
+    ROWS.append(Row("LovaszHinge", yes_no_logits, box.LovaszHinge(mode="multilabel"), None, None, sizes=IMAGES))
