@@ -137,7 +137,7 @@ class Loss(keras.losses.Loss, metaclass=_ConstructThenFreeze):
 
         rank = len(y_pred.shape)
         axis = None if self.removed_axis is None else self.removed_axis % rank
-        sizes = tuple(size for position, size in enumerate(ops.shape(y_pred)) if position != axis)
+        sizes = tuple(size for position, size in enumerate(shapes.sizes_of(y_pred)) if position != axis)
         weights, inside = None, False
         if mask is not None:
             mask = ops.cast(shapes.to_tensor(kind, "mask", mask, dtype), "bool")
@@ -190,7 +190,7 @@ class Loss(keras.losses.Loss, metaclass=_ConstructThenFreeze):
 
     def _fit_to(self, values, weights, mask):
         """Weights and mask for the values as `call` really gave them."""
-        kind, sizes = type(self).__name__, ops.shape(values)
+        kind, sizes = type(self).__name__, shapes.sizes_of(values)
         if mask is not None and "mask" in self._call_takes and len(mask.shape) > len(sizes) > 0:
             mask = ops.any(mask, tuple(range(len(sizes), len(mask.shape))))  # a sample counts if any entry of it does
         if len(sizes) == 0 and (mask is not None or (weights is not None and any(n != 1 for n in weights.shape))):
@@ -216,7 +216,7 @@ class Loss(keras.losses.Loss, metaclass=_ConstructThenFreeze):
                 f"y_pred. Received: {len(value)} numbers, y_pred.shape={tuple(y_pred.shape)}"
             )
         shape = [1] * len(y_pred.shape)
-        shape[axis] = ops.shape(y_pred)[axis]
+        shape[axis] = shapes.sizes_of(y_pred)[axis]
         return ops.reshape(ops.convert_to_tensor(value, y_pred.dtype), shape)
 
     @property

@@ -81,9 +81,9 @@ class BinaryCrossentropy(_Binary):
 
     def call(self, y_true, y_pred, from_logits):
         y, not_y = numerics.smooth_binary(y_true, self.label_smoothing)
-        log_p, log_not_p = numerics.binary_log_probabilities(y_pred, from_logits)
+        if_positive, if_negative = numerics.binary_surprisals(y_pred, from_logits)
         of_positives = y if self.pos_weight is None else self.along("pos_weight", y_pred) * y
-        return numerics.mean(-(of_positives * log_p + not_y * log_not_p), self.axis)
+        return numerics.mean(of_positives * if_positive + not_y * if_negative, self.axis)
 
 
 @register
@@ -140,8 +140,8 @@ class BalancedBinaryCrossentropy(_Binary):
     def call(self, y_true, y_pred, from_logits, mask):
         beta = self._fraction_of_negatives(y_true, mask) if self.beta is None else self.beta
         y, not_y = numerics.smooth_binary(y_true, self.label_smoothing)
-        log_p, log_not_p = numerics.binary_log_probabilities(y_pred, from_logits)
-        return numerics.mean(-(beta * y * log_p + (1 - beta) * not_y * log_not_p), self.axis)
+        if_positive, if_negative = numerics.binary_surprisals(y_pred, from_logits)
+        return numerics.mean(beta * y * if_positive + (1 - beta) * not_y * if_negative, self.axis)
 
     def _fraction_of_negatives(self, y_true, mask):
         counted = ops.ones_like(y_true) if mask is None else ops.cast(mask, y_true.dtype) * ops.ones_like(y_true)
@@ -236,8 +236,8 @@ class ZeroOne(Loss):
             cut = threshold if self.from_logits else math.log(threshold / (1 - threshold))
             above = logits > cut
         else:
-            log_p, log_not_p = numerics.binary_log_probabilities(y_pred, from_logits)
-            logits = log_p - log_not_p
+            if_positive, if_negative = numerics.binary_surprisals(y_pred, from_logits)
+            logits = if_negative - if_positive
             cut = math.log(threshold / (1 - threshold))
             above = y_pred > threshold
         positive = y_true > 0.5

@@ -24,6 +24,20 @@ class _Categorical(Loss):
     def align(self, y_true, y_pred):
         return shapes.align_labels(type(self).__name__, y_true, y_pred, self.axis)
 
+    def call(self, y_true, y_pred, from_logits):
+        def option(name):
+            return self.along(name, y_pred, self.axis)
+
+        if self.label_smoothing or len(y_true.shape) == len(y_pred.shape):
+            log_p = numerics.log_probabilities(y_pred, from_logits, self.axis)
+            return self.over_labels(self.cost(log_p, option), y_true)
+        log_p = numerics.log_probability_of(type(self).__name__, y_pred, y_true, from_logits, self.axis)
+        return self.cost(log_p, lambda name: numerics.of_labels(option(name), y_true))
+
+    def cost(self, log_p, option):
+        """What a class of the log-probability `log_p` costs if it is the label's; `option(name)` fits `log_p`."""
+        raise NotImplementedError
+
     def over_labels(self, x, y_true):
         """Σ_c y_c x_c along the axis of the classes, for y smoothed to y (1 - ε) + ε/C; y one-hot, soft or indices."""
         dense = len(y_true.shape) == len(x.shape)
@@ -101,11 +115,8 @@ class CategoricalCrossentropy(_Categorical):
         super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
         self.class_weight = class_weight
 
-    def call(self, y_true, y_pred, from_logits):
-        log_p = numerics.log_probabilities(y_pred, from_logits, self.axis)
-        if self.class_weight is not None:
-            log_p = self.along("class_weight", y_pred, self.axis) * log_p
-        return -self.over_labels(log_p, y_true)
+    def cost(self, log_p, option):
+        return numerics.times(-log_p, option("class_weight"))
 
     def align(self, y_true, y_pred):
         return shapes.align_distribution(type(self).__name__, y_true, y_pred, self.axis)
@@ -167,10 +178,22 @@ class SparseCategoricalCrossentropy(_Sparse):
         self.class_weight = class_weight
 
     def call(self, y_true, y_pred, from_logits):
-        log_p = numerics.log_probabilities(y_pred, from_logits, self.axis)
-        if self.class_weight is not None:
-            log_p = self.along("class_weight", y_pred, self.axis) * log_p
-        return -self.over_labels(log_p, y_true)
+        if not (self.label_smoothing and from_logits):
+            return super().call(y_true, y_pred, from_logits)
+        # Given lse - z_y, from one kernel, the rest is linear in z: no other log-probability is needed.
+        kind, w = type(self).__name__, self.class_weight
+        if_label = -numerics.log_probability_of(kind, y_pred, y_true, from_logits, self.axis)
+        z_label = numerics.at_labels(kind, y_pred, y_true, self.axis)
+        option = self.along("class_weight", y_pred, self.axis)
+        mean_w = sum(w) / len(w) if isinstance(w, list) else 1.0 if w is None else w
+        above_mean = numerics.times(z_label, mean_w) - numerics.mean(numerics.times(y_pred, option), self.axis)
+        if w is not None:
+            w_label = numerics.of_labels(option, y_true)
+            if_label = ((1 - self.label_smoothing) * w_label + self.label_smoothing * mean_w) * if_label
+        return if_label + self.label_smoothing * above_mean
+
+    def cost(self, log_p, option):
+        return numerics.times(-log_p, option("class_weight"))
 
 
 @register
@@ -220,12 +243,8 @@ class Poly1Crossentropy(_Categorical):
         self.epsilon = epsilon
         self.class_weight = class_weight
 
-    def call(self, y_true, y_pred, from_logits):
-        log_p = numerics.log_probabilities(y_pred, from_logits, self.axis)
-        loss = -log_p - self.epsilon * ops.expm1(log_p)
-        if self.class_weight is not None:
-            loss = self.along("class_weight", y_pred, self.axis) * loss
-        return self.over_labels(loss, y_true)
+    def cost(self, log_p, option):
+        return numerics.times(-log_p - self.epsilon * ops.expm1(log_p), option("class_weight"))
 
 
 @register
@@ -270,9 +289,8 @@ class GeneralizedCrossentropy(_Categorical):
         super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
         self.q = q
 
-    def call(self, y_true, y_pred, from_logits):
-        log_p = numerics.log_probabilities(y_pred, from_logits, self.axis)
-        return self.over_labels(-ops.expm1(self.q * log_p) / self.q, y_true)
+    def cost(self, log_p, option):
+        return -ops.expm1(self.q * log_p) / self.q
 
 
 @register
@@ -329,6 +347,6 @@ class SymmetricCrossentropy(_Categorical):
     def call(self, y_true, y_pred, from_logits):
         log_p = numerics.log_probabilities(y_pred, from_logits, self.axis)
         y = numerics.one_hot(type(self).__name__, y_true, log_p, self.axis)
-        y = (1 - self.label_smoothing) * y + self.label_smoothing / ops.cast(ops.shape(y)[self.axis], y.dtype)
+        y = (1 - self.label_smoothing) * y + self.label_smoothing / shapes.sizes_of(y)[self.axis]
         log_y = ops.log(ops.clip(y, self.label_clip, 1))
         return -ops.sum(self.alpha * y * log_p + self.beta * ops.exp(log_p) * log_y, self.axis)

@@ -69,10 +69,11 @@ class BinaryFocalCrossentropy(_Binary):
 
     def call(self, y_true, y_pred, from_logits):
         y, not_y = numerics.smooth_binary(y_true, self.label_smoothing)
-        log_p, log_not_p = numerics.binary_log_probabilities(y_pred, from_logits)
-        miss = y * ops.exp(log_not_p) + not_y * ops.exp(log_p)  # 1 - p_t, exact where p_t is almost 1
+        if_positive, if_negative = numerics.binary_surprisals(y_pred, from_logits)
+        miss = y * ops.exp(-if_negative) + not_y * ops.exp(-if_positive)  # 1 - p_t, exact where p_t is almost 1
         of_positives = y if self.pos_weight is None else self.along("pos_weight", y_pred) * y
-        loss = -numerics.focusing(miss, self.along("gamma", y_pred)) * (of_positives * log_p + not_y * log_not_p)
+        crossentropy = of_positives * if_positive + not_y * if_negative
+        loss = numerics.focusing(miss, self.along("gamma", y_pred)) * crossentropy
         if self.apply_class_balancing:
             loss = loss * (self.alpha * y + (1 - self.alpha) * not_y)
         return numerics.mean(loss, self.axis)
@@ -137,17 +138,14 @@ class AsymmetricLoss(_Binary):
 
     def call(self, y_true, y_pred, from_logits):
         y, not_y = numerics.smooth_binary(y_true, self.label_smoothing)
-        log_p, log_not_p = numerics.binary_log_probabilities(y_pred, from_logits)
-        p_m, log_not_p_m = ops.exp(log_p), log_not_p
+        if_positive, if_negative = numerics.binary_surprisals(y_pred, from_logits)
+        not_p, p_m = ops.exp(-if_negative), ops.exp(-if_positive)
         if self.clip:
             p_m = ops.relu(p_m - self.clip)
-            log_not_p_m = ops.log1p(-p_m)
-        weights = (
-            numerics.focusing(ops.exp(log_not_p), self.gamma_pos),
-            numerics.focusing(p_m, self.gamma_neg),
-        )
+            if_negative = -ops.log1p(-p_m)
+        weights = numerics.focusing(not_p, self.gamma_pos), numerics.focusing(p_m, self.gamma_neg)
         of_positives, of_negatives = map(ops.stop_gradient, weights) if self.detach_focal_weight else weights
-        return numerics.mean(-(y * of_positives * log_p + not_y * of_negatives * log_not_p_m), self.axis)
+        return numerics.mean(y * of_positives * if_positive + not_y * of_negatives * if_negative, self.axis)
 
 
 @register
@@ -203,13 +201,9 @@ class CategoricalFocalCrossentropy(_Categorical):
         self.gamma = gamma
         self.class_weight = class_weight
 
-    def call(self, y_true, y_pred, from_logits):
-        log_p = numerics.log_probabilities(y_pred, from_logits, self.axis)
-        alpha, gamma = (self.along(option, y_pred, self.axis) for option in ("alpha", "gamma"))
-        loss = -alpha * numerics.focusing(-ops.expm1(log_p), gamma) * log_p
-        if self.class_weight is not None:
-            loss = self.along("class_weight", y_pred, self.axis) * loss
-        return self.over_labels(loss, y_true)
+    def cost(self, log_p, option):
+        focal = -option("alpha") * numerics.focusing(-ops.expm1(log_p), option("gamma")) * log_p
+        return numerics.times(focal, option("class_weight"))
 
     def align(self, y_true, y_pred):
         return shapes.align_distribution(type(self).__name__, y_true, y_pred, self.axis)

@@ -58,7 +58,7 @@ class MeanLoss(keras.metrics.Metric):
         values, weights, mask = self._adapted.values(y_true, y_pred, sample_weight)
         total, divisor = total_and_divisor(values, weights, mask, "mean_with_sample_weight")
         self.total.assign_add(keras.ops.cast(total, self.dtype))
-        self.divisor.assign_add(keras.ops.cast(divisor, self.dtype))
+        self.divisor.assign_add(keras.ops.cast(keras.ops.convert_to_tensor(divisor, total.dtype), self.dtype))
 
     def result(self):
         """The mean over everything added since the last reset; 0 before."""

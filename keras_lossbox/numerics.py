@@ -6,12 +6,12 @@ from keras import ops
 from keras_lossbox import shapes
 
 
-def binary_log_probabilities(y_pred, from_logits):
-    """(log p, log(1 - p)) of a sigmoid; both exact in their tails, which 1 - p is not."""
+def binary_surprisals(y_pred, from_logits):
+    """(-log p, -log(1 - p)) of a sigmoid: what a positive and a negative cost; each exact in its tail."""
     if from_logits:
-        return -ops.softplus(-y_pred), -ops.softplus(y_pred)
+        return ops.softplus(-y_pred), ops.softplus(y_pred)
     p = inside_unit_interval(y_pred)
-    return ops.log(p), ops.log1p(-p)
+    return -ops.log(p), -ops.log1p(-p)
 
 
 def log_probabilities(y_pred, from_logits, axis):
@@ -19,6 +19,36 @@ def log_probabilities(y_pred, from_logits, axis):
     if from_logits:
         return ops.log_softmax(y_pred, axis)
     return ops.log(inside_unit_interval(y_pred / ops.sum(y_pred, axis, keepdims=True)))
+
+
+def log_probability_of(loss, y_pred, labels, from_logits, axis):
+    """log p at the integer `labels`, as in `at_labels` and `log_probabilities`, without the other classes."""
+    if not from_logits:
+        p = at_labels(loss, y_pred, labels, axis) / ops.sum(y_pred, axis)
+        return ops.log(inside_unit_interval(p))
+    if not _is_last_on_tensorflow(y_pred, axis):
+        return at_labels(loss, ops.log_softmax(y_pred, axis), labels, axis)
+    import tensorflow as tf  # one kernel for value and gradient; Keras's function may take other logits for y_pred's
+
+    labels, valid = _in_range(loss, labels, shapes.sizes_of(y_pred)[axis], axis)
+    return _nan_unless(valid, -tf.nn.sparse_softmax_cross_entropy_with_logits(labels, y_pred))
+
+
+def of_labels(option, labels):
+    """For each label its class's value of an option that is None, one number, or a tensor of one for each class."""
+    if not ops.is_tensor(option):
+        return option
+    of_class = ops.reshape(option, (-1,))
+    return ops.take(of_class, ops.clip(labels, 0, of_class.shape[0] - 1))  # what is no class is NaN without it
+
+
+def times(x, factor):
+    """x times an option that may be None."""
+    return x if factor is None else factor * x
+
+
+def _is_last_on_tensorflow(x, axis):
+    return keras.config.backend() == "tensorflow" and axis in (-1, len(x.shape) - 1)
 
 
 def inside_unit_interval(p):
@@ -55,24 +85,35 @@ def at_labels(loss, x, labels, axis):
     In eager mode it raises; in a traced graph there is no value to look at, and the result is NaN. (XLA would clamp
     the index and give the number of another class.)
     """
-    labels, valid = _in_range(loss, labels, ops.shape(x)[axis], axis)
+    labels, valid = _in_range(loss, labels, shapes.sizes_of(x)[axis], axis)
+    if _is_last_on_tensorflow(x, axis):
+        import tensorflow as tf  # one operation where Keras's take_along_axis has twenty
+
+        return _nan_unless(valid, tf.gather(x, labels, batch_dims=len(labels.shape)))
     index = ops.expand_dims(labels, axis)
-    return ops.where(valid, ops.squeeze(ops.take_along_axis(x, index, axis), axis), float("nan"))
+    return _nan_unless(valid, ops.squeeze(ops.take_along_axis(x, index, axis), axis))
 
 
 def one_hot(loss, labels, like, axis):
     """Integer labels as one-hot of the shape of `like`, checked as in `at_labels`; other labels as they are."""
     if len(labels.shape) == len(like.shape):
         return labels
-    labels, valid = _in_range(loss, labels, ops.shape(like)[axis], axis)
-    return ops.where(ops.expand_dims(valid, axis), ops.cast(is_label(like, labels, axis), like.dtype), float("nan"))
+    labels, valid = _in_range(loss, labels, shapes.sizes_of(like)[axis], axis)
+    encoded = ops.cast(is_label(like, labels, axis), like.dtype)
+    return encoded if valid is None else _nan_unless(ops.expand_dims(valid, axis), encoded)
+
+
+def _nan_unless(valid, x):
+    return x if valid is None else ops.where(valid, x, float("nan"))
 
 
 def _in_range(loss, labels, classes, axis):
-    """Labels with 0 for what is no class, and which of them were classes."""
+    """Labels with 0 for what is no class, and which of them were classes: None if it is known that all were."""
     valid = ops.logical_and(labels >= 0, labels < classes)
     all_valid = concrete(ops.all(valid))
-    if all_valid is not None and not all_valid:
+    if all_valid is not None and all_valid:
+        return labels, None
+    if all_valid is not None:
         seen = ops.convert_to_numpy(labels)
         wrong = sorted({int(label) for label in seen[~ops.convert_to_numpy(valid)]})
         names = {shapes.NAN_LABEL: "NaN", shapes.NOT_WHOLE: "a label that is no whole number"}
@@ -88,7 +129,7 @@ def is_label(x, labels, axis):
     """Boolean, of the shape of `x`: true at each label's entry along `axis`."""
     shape = [1] * len(x.shape)
     shape[axis] = -1
-    classes = ops.reshape(ops.arange(ops.shape(x)[axis], dtype=labels.dtype), shape)
+    classes = ops.reshape(ops.arange(shapes.sizes_of(x)[axis], dtype=labels.dtype), shape)
     return ops.equal(classes, ops.expand_dims(labels, axis))
 
 
@@ -96,12 +137,14 @@ def mean(x, axis):
     """The mean over `axis`; None keeps every element. (`keras.ops.mean` rounds float64 to float32 on PyTorch.)"""
     if axis is None:
         return x
-    size = ops.shape(x)[axis]
+    size = shapes.sizes_of(x)[axis]
     return ops.sum(x, axis) / (size if isinstance(size, int) else ops.cast(size, x.dtype))
 
 
 def divide_no_nan(x, y):
     """x / y, and 0 where y is 0. (`keras.ops.divide_no_nan` rounds float64 to float32 on PyTorch.)"""
+    if isinstance(y, int):  # a number that is known before the run: the division costs nothing else
+        return x / y if y else 0 * x
     zero = ops.equal(y, 0)
     return ops.where(zero, 0, x / ops.where(zero, 1, y))
 
@@ -111,6 +154,8 @@ def focusing(miss, gamma):
 
     Below 1e-30 it is held constant: there the cross-entropy that it multiplies is as small.
     """
+    if not ops.is_tensor(gamma) and gamma in (1, 2):  # the usual ones; a general power costs more than all the rest
+        return miss if gamma == 1 else ops.square(miss)
     return ops.power(ops.clip(miss, 1e-30, 1), gamma)
 
 
@@ -132,11 +177,22 @@ def safe_power(x, exponent):
 
 
 def log_cosh(x):
-    """log(cosh(x)) without overflow for large x and without cancellation near 0: cosh^-2 = 1 - tanh^2."""
+    """log(cosh(x)) without overflow for large x and without cancellation near 0, with its derivative tanh(x)."""
+    return _log_cosh(x) if keras.config.backend() != "tensorflow" else ops.custom_gradient(_log_cosh_and_tanh)(x)
+
+
+def _log_cosh(x):
     size = absolute(x)
-    near = -0.5 * ops.log1p(-ops.square(ops.tanh(ops.clip(x, -1, 1))))
+    near = -0.5 * ops.log1p(-ops.square(ops.tanh(ops.clip(x, -1, 1))))  # cosh^-2 = 1 - tanh^2
     far = size + ops.softplus(-2 * size) - 0.6931471805599453
     return ops.where(size < 1, near, far)
+
+
+def _log_cosh_and_tanh(x):
+    def gradient(*args, upstream=None):
+        return (args[0] if upstream is None else upstream) * ops.tanh(x)
+
+    return _log_cosh(x), gradient
 
 
 def logits_behind(y_pred, head, axis):

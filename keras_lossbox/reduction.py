@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from keras_lossbox import numerics
+from keras_lossbox import numerics, shapes
 
 REDUCTIONS = (
     "sum_over_batch_size",
@@ -33,8 +33,9 @@ def reduce_values(values, weights, mask, reduction):
     if reduction in ("none", None):
         return _weigh(values, weights, mask)[0]
     total, divisor = total_and_divisor(values, weights, mask, reduction)
-    total = across_replicas(total)
-    return total if reduction == "sum" else numerics.divide_no_nan(total, across_replicas(divisor))
+    if _replica_context() is not None:
+        total, divisor = across_replicas((total, ops.convert_to_tensor(divisor, total.dtype)))
+    return total if reduction == "sum" else numerics.divide_no_nan(total, divisor)
 
 
 def total_and_divisor(values, weights, mask, reduction):
@@ -54,20 +55,21 @@ def _weigh(values, weights, mask):
     An entry that is masked or has weight zero is selected away, not multiplied away: 0 * NaN would be NaN.
     """
     if mask is not None:
-        mask = ops.broadcast_to(mask, ops.shape(values))
+        mask = ops.broadcast_to(mask, shapes.sizes_of(values))
         values = ops.where(mask, values, 0)
     if weights is not None:
-        weights = ops.broadcast_to(weights, ops.shape(values))
+        weights = ops.broadcast_to(weights, shapes.sizes_of(values))
         weights = weights if mask is None else ops.where(mask, weights, 0)
         values = ops.multiply(ops.where(ops.not_equal(weights, 0), values, 0), weights)
     return values, weights, mask
 
 
 def _count(mask, values):
-    """How many entries `mask` lets through, in the dtype of `values`."""
+    """How many entries `mask` lets through: a tensor in the dtype of `values`, or where it is known a number."""
     if mask is not None:
         return ops.sum(ops.cast(mask, values.dtype))
-    return ops.convert_to_tensor(math.prod(ops.shape(values)), values.dtype)
+    count = math.prod(shapes.sizes_of(values))
+    return count if isinstance(count, int) else ops.cast(count, values.dtype)
 
 
 def across_replicas(x):

@@ -81,8 +81,8 @@ class Overlap(Loss):
 
     def pixels_by_class(self, x):
         """`x` of the shape of y_pred as (samples, pixels, classes), with a single sample for a whole batch."""
-        classes = 1 if self.is_one_region(len(x.shape)) else ops.shape(x)[-1]
-        return ops.reshape(x, (ops.shape(x)[0] if self.by_sample() else 1, -1, classes))
+        classes = 1 if self.is_one_region(len(x.shape)) else shapes.sizes_of(x)[-1]
+        return ops.reshape(x, (shapes.sizes_of(x)[0] if self.by_sample() else 1, -1, classes))
 
     def weights_of_classes(self, present, y_pred):
         """`(n, classes)`: what each class counts, where `present` says which classes the labels have."""
@@ -93,7 +93,7 @@ class Overlap(Loss):
         if self.classes == "present":
             weights = weights * ops.cast(present, y_pred.dtype)
         if not self.include_background:
-            weights = weights * ops.cast(ops.arange(ops.shape(y_pred)[-1]) > 0, y_pred.dtype)
+            weights = weights * ops.cast(ops.arange(shapes.sizes_of(y_pred)[-1]) > 0, y_pred.dtype)
         return weights
 
     def mean_over_classes(self, losses, present, y_pred):
@@ -105,7 +105,7 @@ class Overlap(Loss):
 
     def for_each_sample(self, values, y_pred):
         """One value for each sample, `(n,)`; that of a whole batch is the same for all of its samples."""
-        return values if self.by_sample() else ops.broadcast_to(values, ops.shape(y_pred)[:1])
+        return values if self.by_sample() else ops.broadcast_to(values, shapes.sizes_of(y_pred)[:1])
 
 
 class OfProbabilities(Overlap):

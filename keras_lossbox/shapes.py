@@ -31,6 +31,15 @@ def to_tensor(loss, argument, value, dtype):
         ) from error
 
 
+def sizes_of(x):
+    """The sizes of the axes: numbers where they are known, tensors where only the run knows them.
+
+    (`keras.ops.shape` asks TensorFlow at run time for all of them, known or not.)
+    """
+    known = tuple(x.shape)
+    return ops.shape(x) if None in known else known
+
+
 def align_values(loss, y_true, y_pred, hint=""):
     """For labels of the predictions' shape. `(n,)` with `(n, 1)` is aligned; two of `(n,)` are n samples, not one."""
     if len(y_pred.shape) == 0:
@@ -39,7 +48,7 @@ def align_values(loss, y_true, y_pred, hint=""):
         y_true = ops.squeeze(y_true, -1)
     elif len(y_true.shape) + 1 == len(y_pred.shape) and y_pred.shape[-1] == 1:
         y_true = ops.expand_dims(y_true, -1)
-    y_true = ops.cast(with_sizes(loss, y_true, y_pred, ops.shape(y_pred), hint), y_pred.dtype)
+    y_true = ops.cast(with_sizes(loss, y_true, y_pred, sizes_of(y_pred), hint), y_pred.dtype)
     if len(y_pred.shape) == 1:
         return ops.expand_dims(y_true, -1), ops.expand_dims(y_pred, -1)
     return y_true, y_pred
@@ -49,7 +58,7 @@ def align_distribution(loss, y_true, y_pred, axis):
     """For labels that are one-hot or probabilities along `axis`, of the predictions' shape."""
     _check_classes(loss, y_pred, axis)
     hint = " For integer labels use the Sparse relative of this loss, or keras.ops.one_hot."
-    return ops.cast(with_sizes(loss, y_true, y_pred, ops.shape(y_pred), hint), y_pred.dtype), y_pred
+    return ops.cast(with_sizes(loss, y_true, y_pred, sizes_of(y_pred), hint), y_pred.dtype), y_pred
 
 
 def align_indices(loss, y_true, y_pred, axis):
@@ -58,7 +67,7 @@ def align_indices(loss, y_true, y_pred, axis):
     axis = axis % len(y_pred.shape)
     if len(y_true.shape) == len(y_pred.shape) and y_true.shape[axis] == 1:
         y_true = ops.squeeze(y_true, axis)
-    sizes = ops.shape(y_pred)
+    sizes = sizes_of(y_pred)
     hint = f" Labels are class indices here: they have the shape of y_pred without its axis {axis}, the classes."
     return to_indices(with_sizes(loss, y_true, y_pred, sizes[:axis] + sizes[axis + 1 :], hint)), y_pred
 
@@ -149,7 +158,7 @@ def with_sizes(loss, y_true, y_pred, sizes, hint=""):
         return y_true
     # A size of 1 that was unknown until the run would broadcast silently, so it is asked for an impossible size. (Not
     # by an assertion, which XLA drops, nor by a reshape, which TensorFlow drops for vectors. Equal sizes cost no copy.)
-    now = ops.shape(y_true)
+    now = sizes_of(y_true)
     return ops.broadcast_to(y_true, [ops.where(ops.equal(a, b), b, -2) for a, b in zip(now, sizes, strict=True)])
 
 

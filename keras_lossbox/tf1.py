@@ -240,8 +240,8 @@ def weighted_cross_entropy_with_logits(labels=None, logits=None, pos_weight=None
             "`pos_weight` must be a number, or an array that can be broadcast to the logits. "
             f"Received: pos_weight.shape={tuple(q.shape)}, logits.shape={tuple(logits.shape)}"
         )
-    log_p, log_not_p = numerics.binary_log_probabilities(logits, from_logits=True)
-    return -(q * labels * log_p + (1 - labels) * log_not_p)
+    if_positive, if_negative = numerics.binary_surprisals(logits, from_logits=True)
+    return q * labels * if_positive + (1 - labels) * if_negative
 
 
 @loss_function()
