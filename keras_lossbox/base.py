@@ -106,6 +106,8 @@ class Loss(keras.losses.Loss, metaclass=_ConstructThenFreeze):
     def __init__(self, name=None, reduction="sum_over_batch_size", dtype=None):
         kind = type(self).__name__
         try:
+            if isinstance(dtype, dict):  # Keras would construct whatever class it names
+                raise ValueError("not a dtype")
             policy = keras.dtype_policies.get(dtype or keras.config.floatx())
             if not keras.backend.is_float_dtype(policy.compute_dtype):
                 raise ValueError("not a floating dtype")
@@ -121,9 +123,12 @@ class Loss(keras.losses.Loss, metaclass=_ConstructThenFreeze):
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         with keras.name_scope(re.sub(r"[^\w.-]", "_", self.name)):
-            values, weights, mask = self.values(y_true, y_pred, sample_weight)
-            loss = self.finish(reduce_values(values, weights, mask, self.reduction))
+            loss = self.finish(self.reduced(y_true, y_pred, sample_weight))
             return ops.cast(loss if self.reduction in ("none", None) else share_of_replica(loss), self.dtype)
+
+    def reduced(self, y_true, y_pred, sample_weight=None):
+        """The values, weighted and reduced."""
+        return reduce_values(*self.values(y_true, y_pred, sample_weight), self.reduction)
 
     def values(self, y_true, y_pred, sample_weight=None):
         """What `call` gives, not yet weighted, with the weights and the mask that fit it (or None): three tensors."""

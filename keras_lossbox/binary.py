@@ -82,8 +82,8 @@ class BinaryCrossentropy(_Binary):
     def call(self, y_true, y_pred, from_logits):
         y, not_y = numerics.smooth_binary(y_true, self.label_smoothing)
         if_positive, if_negative = numerics.binary_surprisals(y_pred, from_logits)
-        of_positives = y if self.pos_weight is None else self.along("pos_weight", y_pred) * y
-        return numerics.mean(of_positives * if_positive + not_y * if_negative, self.axis)
+        y = numerics.times(y, self.along("pos_weight", y_pred))
+        return numerics.mean(y * if_positive + not_y * if_negative, self.axis)
 
 
 @register

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_lossbox import numerics, shapes
+from keras_lossbox import chunked, numerics, shapes
 from keras_lossbox.base import Loss, register
 from keras_lossbox.options import Flag, Integer, Number
 
@@ -60,6 +60,31 @@ class _Sparse(_Categorical):
 
     def compute_mask(self, y_true, y_pred):
         return None if self.ignore_class is None else ops.not_equal(y_true, self.ignore_class)
+
+    chunk_size = None
+
+    def reduced(self, y_true, y_pred, sample_weight=None):
+        usable = self.from_logits and self.axis == -1 and self._call_takes == {"from_logits"}
+        head = chunked.head_behind(y_pred) if usable else None
+        self.__dict__["_last_path"] = "ordinary" if head is None else "chunked"
+        if head is None:
+            return super().reduced(y_true, y_pred, sample_weight)
+        return chunked.reduced(self, head, y_true, y_pred, sample_weight, self.chunk_size)
+
+    @property
+    def last_path(self):
+        """How the last call computed: "chunked" (from what a `LinearHead` was given), "ordinary", or None before it."""
+        return self.__dict__.get("_last_path")
+
+
+class _Rows(Integer):
+    allowed = "an integer > 0"
+
+    def parse(self, value):
+        value = super().parse(value)
+        if value < 1:
+            raise ValueError
+        return value
 
 
 @register
@@ -126,11 +151,12 @@ class CategoricalCrossentropy(_Categorical):
 class SparseCategoricalCrossentropy(_Sparse):
     """Cross-entropy of integer targets, with label smoothing, class weights and an ignored class.
 
-        loss = -(1 - ε) w_y log p_y - (ε/C) Σ_c w_c log p_c
+        loss = -(1 - ε) w_y log p_y - (ε/C) Σ_c w_c log p_c  + λ (log Σ_c exp z_c)²
 
     The number is that of `CategoricalCrossentropy` with the labels one-hot, but no one-hot is ever built. A drop-in
     superset of `keras.losses.SparseCategoricalCrossentropy`: the same positional parameters, defaults and numbers.
     Beside it, `label_smoothing`, `class_weight` and any `axis` (Keras's on TensorFlow takes the last only).
+    For a large vocabulary give it the output of a `keras_lossbox.LinearHead`: the logits are then never held.
 
     Args:
         from_logits: as in `CategoricalCrossentropy`.
@@ -140,6 +166,9 @@ class SparseCategoricalCrossentropy(_Sparse):
         reduction, name, dtype: see `Loss`.
         label_smoothing: ε in [0, 1].
         class_weight: w >= 0, a list with one number for each class (or one number).
+        z_loss: λ >= 0: keeps the logits z near a softmax's normaliser of 1 (PaLM: 1e-4). With from_logits=True only.
+        chunk_size: rows of logits that are held at once where y_pred comes from a `LinearHead`; by default as many as
+            fit into 64 MiB. Elsewhere without effect.
 
     Shapes: y_pred `(n, ..., classes)`; y_true without the axis of the classes, or with that axis of size 1. Integer
         labels of any dtype stay integers; floating labels must be whole numbers.
@@ -156,10 +185,13 @@ class SparseCategoricalCrossentropy(_Sparse):
     >>> round(float(loss([1, -1], [[0.25, 0.75], [0.5, 0.5]])), 4)  # -log 0.75
     0.2877
 
-    Reference: as for `CategoricalCrossentropy`.
+    Reference: as for `CategoricalCrossentropy`; z-loss: Chowdhery et al., PaLM, 2022, section 5,
+    https://arxiv.org/abs/2204.02311
     """
 
     class_weight = Number(0, per="class", optional=True)
+    z_loss = Number(0)
+    chunk_size = _Rows(optional=True)
 
     def __init__(
         self,
@@ -172,25 +204,42 @@ class SparseCategoricalCrossentropy(_Sparse):
         *,
         label_smoothing=0.0,
         class_weight=None,
+        z_loss=0.0,
+        chunk_size=None,
     ):
         super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
         self.ignore_class = ignore_class
         self.class_weight = class_weight
+        self.z_loss = z_loss
+        self.chunk_size = chunk_size
+        if self.z_loss and not self.from_logits:
+            raise ValueError(
+                "SparseCategoricalCrossentropy: `z_loss` must be 0 unless from_logits=True: probabilities have lost "
+                f"their normaliser. Received: z_loss={z_loss!r}, from_logits={from_logits!r}"
+            )
 
     def call(self, y_true, y_pred, from_logits):
+        loss = self._crossentropy(y_true, y_pred, from_logits)
+        if not self.z_loss:
+            return loss
+        kind = type(self).__name__
+        z_label = numerics.at_labels(kind, y_pred, y_true, self.axis)
+        normaliser = z_label - numerics.log_probability_of(kind, y_pred, y_true, from_logits, self.axis)
+        return loss + self.z_loss * ops.square(normaliser)
+
+    def _crossentropy(self, y_true, y_pred, from_logits):
         if not (self.label_smoothing and from_logits):
             return super().call(y_true, y_pred, from_logits)
-        # Given lse - z_y, from one kernel, the rest is linear in z: no other log-probability is needed.
-        kind, w = type(self).__name__, self.class_weight
-        if_label = -numerics.log_probability_of(kind, y_pred, y_true, from_logits, self.axis)
-        z_label = numerics.at_labels(kind, y_pred, y_true, self.axis)
+        kind, smoothing, w = type(self).__name__, self.label_smoothing, self.class_weight
+        if w is None:
+            return numerics.smoothed_surprisal(kind, y_pred, y_true, smoothing, self.axis)
         option = self.along("class_weight", y_pred, self.axis)
-        mean_w = sum(w) / len(w) if isinstance(w, list) else 1.0 if w is None else w
-        above_mean = numerics.times(z_label, mean_w) - numerics.mean(numerics.times(y_pred, option), self.axis)
-        if w is not None:
-            w_label = numerics.of_labels(option, y_true)
-            if_label = ((1 - self.label_smoothing) * w_label + self.label_smoothing * mean_w) * if_label
-        return if_label + self.label_smoothing * above_mean
+        mean_w = sum(w) / len(w) if isinstance(w, list) else w
+        of_label = (1 - smoothing) * numerics.of_labels(option, y_true) + smoothing * mean_w
+        surprisal = -numerics.log_probability_of(kind, y_pred, y_true, from_logits, self.axis)
+        z_label = numerics.at_labels(kind, y_pred, y_true, self.axis)
+        above_mean = mean_w * z_label - numerics.mean(option * y_pred, self.axis)
+        return of_label * surprisal + smoothing * above_mean  # everything but lse - z_y is linear in z
 
     def cost(self, log_p, option):
         return numerics.times(-log_p, option("class_weight"))

@@ -15,6 +15,14 @@ _LABELS_OF_OTHER_SHAPE = ("SparseCategoricalCrossentropy", "CategoricalGeneraliz
 DEFAULT_REDUCTION = "sum_over_batch_size"
 
 
+def deserialize(config):
+    """The loss that a serialised one describes; of a registered class that is no loss, nothing is constructed."""
+    registered = keras.saving.get_registered_object(config.get("registered_name") or config.get("class_name"))
+    if registered is not None and not (isinstance(registered, type) and issubclass(registered, keras.losses.Loss)):
+        raise TypeError
+    return keras.losses.deserialize(config)
+
+
 class _LossOption(Option):
     """A loss, or its serialised form; of the box, Keras's or a user's, that Keras can store."""
 
@@ -22,7 +30,7 @@ class _LossOption(Option):
 
     def parse(self, value):
         if isinstance(value, dict):
-            value = keras.losses.deserialize(value)
+            value = deserialize(value)
         if not isinstance(value, keras.losses.Loss):
             raise TypeError
         if not isinstance(value, Loss):

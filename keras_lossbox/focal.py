@@ -71,8 +71,7 @@ class BinaryFocalCrossentropy(_Binary):
         y, not_y = numerics.smooth_binary(y_true, self.label_smoothing)
         if_positive, if_negative = numerics.binary_surprisals(y_pred, from_logits)
         miss = y * ops.exp(-if_negative) + not_y * ops.exp(-if_positive)  # 1 - p_t, exact where p_t is almost 1
-        of_positives = y if self.pos_weight is None else self.along("pos_weight", y_pred) * y
-        crossentropy = of_positives * if_positive + not_y * if_negative
+        crossentropy = numerics.times(y, self.along("pos_weight", y_pred)) * if_positive + not_y * if_negative
         loss = numerics.focusing(miss, self.along("gamma", y_pred)) * crossentropy
         if self.apply_class_balancing:
             loss = loss * (self.alpha * y + (1 - self.alpha) * not_y)

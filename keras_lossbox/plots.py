@@ -186,7 +186,7 @@ def _view(loss, kind, entries):
             reasons.append(error)
     raise ValueError(
         f"{HERE}: {_name(loss)} was to be drawn as kind={kind!r}, and refuses such labels and predictions; another "
-        f"`kind` may suit it. It says: {reasons[0]}"
+        f"`kind` may suit it. It says: {' / '.join(dict.fromkeys(map(str, reasons)))}"
     ) from reasons[0]
 
 
