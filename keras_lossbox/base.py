@@ -160,7 +160,12 @@ class Loss(keras.losses.Loss, metaclass=_ConstructThenFreeze):
             of_labels = entries
             if len(y_true.shape) < rank:  # indices, which lack the axis of the classes
                 of_labels = ops.any(entries, -1 if axis is None else axis)
-            y_true, y_pred = ops.where(of_labels, y_true, 0), ops.where(entries, y_pred, 1)
+            of_pred = entries
+            if (
+                axis is None and self.head_of(y_pred) == "softmax"
+            ):  # over the last axis, of which some entries may count
+                of_pred = ops.any(entries, -1, keepdims=True)
+            y_true, y_pred = ops.where(of_labels, y_true, 0), ops.where(of_pred, y_pred, 1)
 
         offered = {"mask": entries, "sample_weight": None, "from_logits": from_logits}
         if inside:

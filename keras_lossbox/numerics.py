@@ -148,6 +148,21 @@ def one_hot(loss, labels, like, axis):
     return encoded if valid is None else _nan_unless(ops.expand_dims(valid, axis), encoded)
 
 
+def check_fractions(loss, y):
+    """`y`, whose entries must lie in [0, 1]: if they do not, an error in eager mode and NaN in a traced graph."""
+    wrong = ops.any(ops.logical_or(y < 0, y > 1))
+    known = concrete(wrong)
+    if known is None:
+        return y + ops.cast(ops.where(wrong, float("nan"), 0.0), y.dtype)
+    if known:
+        low, high = (float(ops.convert_to_numpy(extreme)) for extreme in (ops.min(y), ops.max(y)))
+        raise ValueError(
+            f"{loss}: `y_true` must hold masks of 0 and 1, or fractions between them (divide masks of 0 and 255 by "
+            f"255; for pixels to leave out see `ignore_class`). Received: labels from {low:g} to {high:g}"
+        )
+    return y
+
+
 def _nan_unless(valid, x):
     return x if valid is None else ops.where(valid, x, float("nan"))
 

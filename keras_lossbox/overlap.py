@@ -24,8 +24,9 @@ class Dice(WithAxis, Squarable):
     `per_sample=False` here. (Its single number loses masks and sample weights; an empty mask predicted empty has a loss
     of 1.)
 
-    A class that neither labels nor prediction have has a loss of 0. If only the labels lack it, its loss is near 1 and
-    hardly depends on the prediction: then take `smooth=1.0`, which gives it a gradient, or `classes="present"`.
+    A class that neither labels nor prediction have has a loss of 0. If only the labels lack it, its loss is 1 whatever
+    the prediction, without a gradient. Where many samples lack a region, take `per_sample=False`, add a cross-entropy,
+    or leave the region out there with `classes="present"`.
 
     Args:
         reduction, name, dtype: see `Loss`.
@@ -34,14 +35,15 @@ class Dice(WithAxis, Squarable):
         mode: `"binary"`: one region, all entries of a sample are its pixels; `"multilabel"`: the last axis holds
             regions that may overlap; `"multiclass"`: it holds classes that exclude each other.
         from_logits: True if y_pred is logits (of a sigmoid, or in multiclass mode a softmax), False for probabilities.
-        smooth: s >= 0, added to numerator and denominator.
+        smooth: s >= 0, added to numerator and denominator. With 0 two empty regions agree.
         squared: True for Σ p² and Σ y² in the denominator, as in the paper.
         log_loss: True for -log(1 - ℓ) in place of ℓ; a score below 1e-7 (`keras.config.epsilon()`) counts as that.
         per_sample: True for one value for each sample; False takes the sums over the batch (over all replicas of
             `tf.distribute`), whose value every sample then has.
         classes: `"all"`, or `"present"` to leave out of the mean what the labels of the sample (or batch) lack.
         class_weight: w >= 0, one number for each class.
-        ignore_class: the label of pixels that count for nothing, often -1 or 255. (One-hot pixels: of that class.)
+        ignore_class: the label of pixels that count for nothing, often -1 or 255. If it is a class, that is left out of
+            the mean. (One-hot pixels: those of that class.)
         include_background: False leaves class 0 out of the mean.
 
     Shapes: y_pred `(n, ...)` or `(n, ..., classes)`, y_true alike; in multiclass mode one-hot, or class indices
@@ -56,7 +58,7 @@ class Dice(WithAxis, Squarable):
 
     >>> import keras_lossbox
     >>> mask, prediction = [[[0, 0, 1], [0, 1, 1]]], [[[0.0, 0.5, 1.0], [0.0, 0.5, 1.0]]]
-    >>> round(float(keras_lossbox.Dice(smooth=0.0)(mask, prediction)), 4)  # 1 - 2 * 2.5 / (3 + 3)
+    >>> round(float(keras_lossbox.Dice()(mask, prediction)), 4)  # 1 - 2 * 2.5 / (3 + 3)
     0.1667
 
     Reference: Milletari, Navab and Ahmadi, V-Net, 2016, https://arxiv.org/abs/1606.04797
@@ -91,7 +93,7 @@ class GeneralizedDice(Squarable):
     Example:
 
     >>> import keras_lossbox
-    >>> loss = keras_lossbox.GeneralizedDice("multiclass", smooth=0.0)
+    >>> loss = keras_lossbox.GeneralizedDice("multiclass")
     >>> pixels = [[[0.5, 0.5], [0.5, 0.5], [0.5, 0.5]]]
     >>> float(loss([[0, 0, 1]], pixels))  # weights 1/4 and 1: 1 - 2 (1/4 + 1/2) / (3.5/4 + 2.5)
     0.5555555820465088
@@ -112,9 +114,11 @@ class GeneralizedDice(Squarable):
 
     def loss(self, common, predicted, true, y_pred):
         present = true > 0
-        smallest = ops.min(ops.where(present, true, float("inf")), -1, keepdims=True)
-        rarity = ops.where(present, ops.square(ops.where(present, smallest / ops.where(present, true, 1), 1)), 1)
-        weights = ops.stop_gradient(rarity) * self.weights_of_classes(present, y_pred)
+        weights = self.weights_of_classes(present, y_pred)
+        counted = ops.logical_and(present, weights > 0)
+        smallest = ops.min(ops.where(counted, true, float("inf")), -1, keepdims=True, initial=float("inf"))
+        rarity = ops.where(counted, ops.square(ops.where(counted, smallest, 1) / ops.where(counted, true, 1)), 1)
+        weights = ops.stop_gradient(rarity) * weights
         common, sizes = (ops.sum(weights * x, -1) for x in (common, predicted + true))
         return self.of_score(ratio(2 * common + self.smooth, sizes + self.smooth))
 
@@ -141,7 +145,7 @@ class Jaccard(Squarable):
 
     >>> import keras_lossbox
     >>> mask, prediction = [[[0, 0, 1], [0, 1, 1]]], [[[0.0, 0.5, 1.0], [0.0, 0.5, 1.0]]]
-    >>> round(float(keras_lossbox.Jaccard(smooth=0.0)(mask, prediction)), 4)  # 1 - 2.5 / 3.5
+    >>> round(float(keras_lossbox.Jaccard()(mask, prediction)), 4)  # 1 - 2.5 / 3.5
     0.2857
 
     Reference: Rahman and Wang, Optimizing Intersection-Over-Union in Deep Neural Networks for Image Segmentation, 2016,
@@ -170,9 +174,9 @@ class Tversky(WithAxis):
         loss = Σ_c w_c ℓ_c / Σ_c w_c,   ℓ = 1 - (TP + s) / (TP + α FP + β FN + s)
         TP = Σ p y,   FP = Σ p (1 - y),   FN = Σ (1 - p) y
 
-    α = β = 1/2 is `Dice` (with half its smoothing), α = β = 1 is `Jaccard`. A β above α finds more of small regions. A
-    drop-in superset of `keras.losses.Tversky` where that follows the paper (in Keras 3.15 α and β are exchanged), with
-    the difference of `Dice`: Keras's sums over the batch are `per_sample=False`.
+    α = β = 1/2 is `Dice` (with half its smoothing), α = β = 1 is `Jaccard`. A β above α finds more of small regions.
+    A drop-in superset of `keras.losses.Tversky` where that follows the paper (in Keras 3.9 to 3.15 α and β are
+    exchanged), with the difference of `Dice`: Keras's sums over the batch are `per_sample=False`.
 
     Args:
         alpha: α >= 0, the cost of false positives.
@@ -188,7 +192,7 @@ class Tversky(WithAxis):
     Example:
 
     >>> import keras_lossbox
-    >>> loss = keras_lossbox.Tversky(alpha=0.25, beta=0.75, smooth=0.0)
+    >>> loss = keras_lossbox.Tversky(alpha=0.25, beta=0.75)
     >>> round(float(loss([[1, 1, 0, 0]], [[1.0, 0.0, 0.0, 0.0]])), 4)  # 1 - 1 / (1 + 0.75)
     0.4286
 
@@ -234,7 +238,7 @@ class FocalTversky(Regions):
     Example:
 
     >>> import keras_lossbox
-    >>> loss = keras_lossbox.FocalTversky(alpha=1.0, beta=1.0, gamma=2.0, smooth=0.0)
+    >>> loss = keras_lossbox.FocalTversky(alpha=1.0, beta=1.0, gamma=2.0)
     >>> float(loss([[1, 1, 0, 0]], [[1.0, 0.0, 0.0, 0.0]]))  # (1 - 1/2)²
     0.25
 
@@ -374,7 +378,9 @@ def _lovasz_extension(loss, y, errors, y_pred, mask, sample_weight):
     y, errors, weights = (ops.take_along_axis(x, order, 1) for x in (y, errors, weights))
     size = ops.sum(weights * y, 1, keepdims=True)
     common = size - ops.cumsum(weights * y, 1)  # of the pixels that are right, when the first ones are wrong
-    jaccard = 1 - ratio(common, size + ops.cumsum(weights * (1 - y), 1))
-    steps = jaccard - ops.concatenate([ops.zeros_like(jaccard[:, :1]), jaccard[:, :-1]], 1)
+    outside = weights * (1 - y)
+    union = size + ops.cumsum(outside, 1)
+    # J_i - J_(i-1), each by itself: as a difference of neighbours it would have no digits in float32 on large images.
+    steps = weights * (y + (1 - y) * ratio(common, union - outside)) / ops.where(ops.equal(union, 0), 1, union)
     losses = ops.sum(errors * ops.stop_gradient(steps), 1)
     return loss.for_each_sample(loss.mean_over_classes(losses, size[:, 0] > 0, y_pred), y_pred)

@@ -77,7 +77,10 @@ class Overlap(Loss):
         return self.mode == "binary"
 
     def one_hot(self, y_true, y_pred):
-        return numerics.one_hot(type(self).__name__, y_true, y_pred, -1) if self.mode == "multiclass" else y_true
+        kind = type(self).__name__
+        if len(y_true.shape) < len(y_pred.shape):
+            return numerics.one_hot(kind, y_true, y_pred, -1)
+        return numerics.check_fractions(kind, y_true)  # masks of 0 and 255 are the commonest mistake
 
     def pixels_by_class(self, x):
         """`x` of the shape of y_pred as (samples, pixels, classes), with a single sample for a whole batch."""
@@ -92,6 +95,8 @@ class Overlap(Loss):
             weights = weights * (ops.reshape(of_class, (1, -1)) if ops.is_tensor(of_class) else of_class)
         if self.classes == "present":
             weights = weights * ops.cast(present, y_pred.dtype)
+        if self.mode == "multiclass" and self.ignore_class is not None:  # which may be a class, without pixels then
+            weights = weights * ops.cast(ops.arange(shapes.sizes_of(y_pred)[-1]) != self.ignore_class, y_pred.dtype)
         if not self.include_background:
             weights = weights * ops.cast(ops.arange(shapes.sizes_of(y_pred)[-1]) > 0, y_pred.dtype)
         return weights
@@ -132,7 +137,7 @@ class Regions(OfProbabilities):
     smooth = Number(0)
     log_loss = Flag()
 
-    def __init__(self, *positional, smooth=1e-5, log_loss=False, **options):
+    def __init__(self, *positional, smooth=0.0, log_loss=False, **options):
         super().__init__(*positional, **options)
         self.smooth = smooth
         self.log_loss = log_loss

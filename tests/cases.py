@@ -29,7 +29,7 @@ REQUIRED = {  # what a constructor cannot do without
     "Masked": {"loss": keras_lossbox.Huber(delta=0.5)},
 }
 # A loss of overlap knows options of classes in the modes with classes only.
-for name, cls in keras_lossbox.available().items():
+for cls in keras_lossbox.available().values():
     if issubclass(cls, Overlap):
         REQUIRED[cls.__name__] = {"mode": cls.mode.names[-1]}
 

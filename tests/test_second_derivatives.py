@@ -1,0 +1,55 @@
+"""A gradient penalty through a loss: the second derivative of each loss whose gradient is written down by hand.
+
+The oracle is the central difference, in float64, of the gradient that other tests compare with other libraries.
+"""
+
+import numpy as np
+import pytest
+from backends import BACKEND
+
+import keras_lossbox
+
+pytestmark = pytest.mark.skipif(BACKEND != "tensorflow", reason="the gradients by hand are for TensorFlow alone")
+
+LOSSES = [
+    keras_lossbox.BinaryCrossentropy(from_logits=True, pos_weight=3.0, dtype="float64"),
+    keras_lossbox.BinaryFocalCrossentropy(from_logits=True, dtype="float64"),
+    keras_lossbox.SparseCategoricalCrossentropy(from_logits=True, dtype="float64"),
+    keras_lossbox.SparseCategoricalCrossentropy(from_logits=True, label_smoothing=0.1, dtype="float64"),
+    keras_lossbox.SparseCategoricalFocalCrossentropy(from_logits=True, dtype="float64"),
+    keras_lossbox.LogCosh(dtype="float64"),
+]
+
+
+def gradient(loss, y_true, y_pred):
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        tape.watch(y_pred)
+        value = loss(y_true, y_pred)
+    return tape.gradient(value, y_pred)
+
+
+@pytest.mark.parametrize("mode", ["eager", "graph", "xla"])
+@pytest.mark.parametrize("loss", LOSSES, ids=str)
+def test_gradient_penalty(loss, mode, rng):
+    import tensorflow as tf
+
+    y_pred = np.concatenate([rng.normal(0, 3, (6, 4)), np.zeros((2, 4)), [[30.0, -30.0, 20.0, -20.0]]])
+    sparse = "sparse" in loss.name
+    y_true = rng.integers(0, 4, 9) if sparse else (rng.random(y_pred.shape) < 0.4).astype("float64")
+
+    def of_penalty(y_pred):
+        with tf.GradientTape() as tape:
+            tape.watch(y_pred)
+            penalty = tf.reduce_sum(tf.square(gradient(loss, y_true, y_pred)))
+        return tape.gradient(penalty, y_pred)
+
+    run = of_penalty if mode == "eager" else tf.function(of_penalty, jit_compile=mode == "xla")
+    found, step = run(tf.constant(y_pred)).numpy(), 1e-6
+    for i in np.ndindex(y_pred.shape):
+        up, down = y_pred.copy(), y_pred.copy()
+        up[i] += step
+        down[i] -= step
+        penalties = [np.sum(np.square(gradient(loss, y_true, tf.constant(moved)).numpy())) for moved in (up, down)]
+        np.testing.assert_allclose(found[i], (penalties[0] - penalties[1]) / (2 * step), rtol=1e-5, atol=1e-8)
