@@ -14,6 +14,7 @@ PARTS = {
     "memory": "peak memory of loss + gradient, each in a process of its own",
     "scaling": "time per element from 1e5 to 1e7 elements",
     "fit": "steps per second of model.fit on a small model",
+    "large_vocabulary": "LinearHead against Dense: time and memory of a fit step (long, so not part of `all`)",
     "operations": "how many operations each loss is made of (not part of `all`)",
 }
 ALL = ("timing", "memory", "scaling", "fit")
@@ -70,6 +71,8 @@ def main(arguments=None):
 
 def _select(options, rows, parser):
     """The rows, sizes and modes that the options ask for, put into the options themselves."""
+    from benchmarks import large_vocabulary
+
     options.rows = rows.ROWS
     if options.loss:
         unknown = [name for name in options.loss if not any(row.name.startswith(name) for row in rows.ROWS)]
@@ -81,9 +84,10 @@ def _select(options, rows, parser):
             for row in rows.ROWS
             if any(row.name == name or (name not in names and row.name.startswith(name)) for name in options.loss)
         ]
-    unknown = [size for size in options.size or () if size not in rows.SHAPES]
+    known = [*rows.SHAPES, *large_vocabulary.SIZES]
+    unknown = [size for size in options.size or () if size not in known]
     if unknown:
-        parser.error(f"--size: {unknown[0]!r} is none of {', '.join(rows.SHAPES)}")
+        parser.error(f"--size: {unknown[0]!r} is none of {', '.join(known)}")
     options.sizes = options.size or (["32x10", "1024x1000"] if options.quick else list(rows.SHAPES))
     options.modes = options.mode or (["eager", "graph"] if options.quick else list(rows.MODES))
     options.seconds = 0.25 if options.quick else 0.5  # for the rounds of one cell

@@ -126,7 +126,7 @@ def _finished(result, console):
 
 
 def _largest(results):
-    """The largest N whose step fits into 16 GB, weights and their gradient included, by the growth that was measured."""
+    """The largest N whose step, weights included, fits into 16 GB, by the growth that was measured."""
     for mode in MODES:
         for who, name in CONTENDERS.items():
             points = [(r["rows"], r["classes"], r[who]["bytes"]) for r in results if r["mode"] == mode and who in r]

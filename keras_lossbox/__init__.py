@@ -1,6 +1,6 @@
 """Losses for Keras 3 that are saved with the model, and that are right where weights, masks or shapes are unusual."""
 
-from keras_lossbox import metrics, tf1
+from keras_lossbox import metrics, plots, tf1
 from keras_lossbox.base import Loss, __version__, available, get
 from keras_lossbox.binary import BalancedBinaryCrossentropy, BinaryCrossentropy, ZeroOne
 from keras_lossbox.categorical import (
@@ -19,6 +19,7 @@ from keras_lossbox.focal import (
     CategoricalFocalCrossentropy,
     SparseCategoricalFocalCrossentropy,
 )
+from keras_lossbox.heads import LinearHead
 from keras_lossbox.metrics import MeanLoss
 from keras_lossbox.overlap import Dice, FocalTversky, GeneralizedDice, Jaccard, LovaszHinge, LovaszSoftmax, Tversky
 from keras_lossbox.regression import (
@@ -49,6 +50,7 @@ __all__ = [
     "Jaccard",
     "L1Norm",
     "L2Norm",
+    "LinearHead",
     "LogCosh",
     "Loss",
     "LovaszHinge",
@@ -73,6 +75,7 @@ __all__ = [
     "diagnose",
     "get",
     "metrics",
+    "plots",
     "pos_weight_from_labels",
     "tf1",
 ]

@@ -54,14 +54,13 @@ class _Sparse(_Categorical):
     """What losses of class indices share: the labels stay integers, and one of them may be ignored."""
 
     ignore_class = Integer(optional=True)
+    chunk_size = None  # rows of logits held at once behind a `LinearHead`; None: by their size
 
     def align(self, y_true, y_pred):
         return shapes.align_indices(type(self).__name__, y_true, y_pred, self.axis)
 
     def compute_mask(self, y_true, y_pred):
         return None if self.ignore_class is None else ops.not_equal(y_true, self.ignore_class)
-
-    chunk_size = None
 
     def reduced(self, y_true, y_pred, sample_weight=None):
         usable = self.from_logits and self.axis == -1 and self._call_takes == {"from_logits"}
@@ -75,16 +74,6 @@ class _Sparse(_Categorical):
     def last_path(self):
         """How the last call computed: "chunked" (from what a `LinearHead` was given), "ordinary", or None before it."""
         return self.__dict__.get("_last_path")
-
-
-class _Rows(Integer):
-    allowed = "an integer > 0"
-
-    def parse(self, value):
-        value = super().parse(value)
-        if value < 1:
-            raise ValueError
-        return value
 
 
 @register
@@ -191,7 +180,7 @@ class SparseCategoricalCrossentropy(_Sparse):
 
     class_weight = Number(0, per="class", optional=True)
     z_loss = Number(0)
-    chunk_size = _Rows(optional=True)
+    chunk_size = Integer(low=1, optional=True)
 
     def __init__(
         self,

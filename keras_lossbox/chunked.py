@@ -14,14 +14,15 @@ import typing
 
 import keras
 from keras import ops
-from keras.src.backend import get_keras_mask  # private, as in base.py
 
 from keras_lossbox import numerics, shapes
+from keras_lossbox.base import get_keras_mask
 from keras_lossbox.reduction import across_replicas, both, reduce_values, total_and_divisor
 
 ATTRIBUTE = "_keras_lossbox_head"  # of the logits, as Keras's own `_keras_logits` is one of probabilities
-CHUNK_BYTES = 2**26  # of a chunk's logits, by default
-BLOCKS = int(__import__("os").environ.get("BLOCKS", 8))
+CHUNK_BYTES = 2**26  # of a chunk of logits in float32, by default; but not fewer than LEAST_ROWS
+LEAST_ROWS = 128  # fewer, and adding up the gradient of the kernel takes longer than computing it
+BLOCKS = 8  # of classes: the gradient of the kernel is added up one block after the other, from a product of that size
 
 logger = logging.getLogger("keras_lossbox")
 
@@ -89,7 +90,7 @@ def _aligned(loss, x, y_true, y_pred, sample_weight):
     if sample_weight is not None:
         weights = ops.cast(shapes.to_tensor(kind, "sample_weight", sample_weight, dtype), dtype)
         weights = shapes.align_weights(kind, "sample_weight", weights, sizes, len(sizes))
-    return labels, weights, both(mask, loss.compute_mask(labels, None))
+    return labels, weights, both(mask, loss.compute_mask(labels, y_pred))
 
 
 class _Sweep:
@@ -97,7 +98,7 @@ class _Sweep:
 
     def __init__(self, loss, head, classes, chunk_size):
         self.loss, self.head, self.classes = loss, head, classes
-        self.most_rows = chunk_size or max(1, CHUNK_BYTES // (4 * classes))
+        self.most_rows = chunk_size or max(LEAST_ROWS, CHUNK_BYTES // (4 * classes))
         self.blocks = max(1, min(BLOCKS, classes // 1024))
 
     def total(self, x, labels, weights):
@@ -110,7 +111,7 @@ class _Sweep:
 
             def gradient(upstream):
                 of_weights = upstream * tf.where(tf.not_equal(weights, 0), values, 0)
-                of_x, *of_parameters = (tf.cast(upstream, g.dtype) * g for g in gradients)
+                of_x, *of_parameters = (tf.cast(upstream * tf.cast(g, upstream.dtype), g.dtype) for g in gradients)
                 return of_x, of_weights, *of_parameters
 
             return total_and_divisor(values, weights, None, "sum")[0], gradient

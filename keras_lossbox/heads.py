@@ -105,8 +105,8 @@ class LinearHead(keras.layers.Layer):
             )
         elif not self.tied_to.built or self.tied_to.output_dim != features:
             raise ValueError(
-                f"LinearHead: `tied_to` must be an Embedding of output_dim={features}, the features of the inputs, that "
-                "has been built or called before (a copy by clone_model has not: give clone_model a clone_function). "
+                f"LinearHead: `tied_to` must be an Embedding of output_dim={features}, the features of the inputs, "
+                "that has been built or called before (a copy that clone_model made has not). "
                 f"Received: output_dim={self.tied_to.output_dim}, built={self.tied_to.built}"
             )
         if self.use_bias:

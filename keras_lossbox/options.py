@@ -104,13 +104,21 @@ class Choice(Option):
 
 
 class Integer(Option):
-    """A whole number; Python's or numpy's, never a bool or a float."""
+    """A whole number, of `low` or more; Python's or numpy's, never a bool or a float."""
 
-    allowed = "an integer"
+    def __init__(self, low=None, optional=False):
+        super().__init__(optional)
+        self.low = low
+
+    @property
+    def allowed(self):
+        return "an integer" if self.low is None else f"an integer >= {self.low}"
 
     def parse(self, value):
         if isinstance(value, bool) or not isinstance(value, numbers.Integral):
             raise TypeError
+        if self.low is not None and value < self.low:
+            raise ValueError
         return int(value)
 
 

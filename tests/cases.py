@@ -63,6 +63,7 @@ EXTRA = {
     "BalancedBinaryCrossentropy": [{"from_logits": True, "scope": "sample", "label_smoothing": 0.1}, {"axis": None}],
     "SparseCategoricalCrossentropy": [
         {"from_logits": True, "label_smoothing": 0.1, "class_weight": [1.0, 0.0, 2.5], "ignore_class": 2},
+        {"from_logits": True, "z_loss": 0.01, "label_smoothing": 0.1},
         {"ignore_class": -1},
     ],
     "CategoricalCrossentropy": [{"from_logits": True, "label_smoothing": 0.1, "class_weight": [1.0, 0.0, 2.5]}],
@@ -114,6 +115,7 @@ class Case:
     options: dict
     labels: str = None  # for losses of several classes: "one_hot" or "indices"
     main: bool = True  # False for a variant that only tries another value of one option
+    again: bool = False  # True if that option is inherited, and another class has tried this value of it already
 
     def __str__(self):
         labels = f" of {self.labels}" if self.labels else ""
@@ -224,22 +226,25 @@ def label_kinds(cls, mode=None):
 
 
 def _cases():
+    tried = set()
     for cls in keras_lossbox.available().values():
         options = declared_options(cls)
         required = REQUIRED.get(cls.__name__, {})
-        variants = [{}] + [{"from_logits": True}] * ("from_logits" in options)
+        logits = {"from_logits": True} if "from_logits" in options else {}
+        main = [required | variant for variant in ({}, logits, *EXTRA.get(cls.__name__, []))]
+        variants = [(variant, True, False) for variant in main]
         for name, option in options.items():
             for value in other_values(name, option):
-                variants.append({name: value} | ({"from_logits": True} if "from_logits" in options else {}))
+                variants.append((required | {name: value} | logits, False, option in tried))
+        tried |= set(options.values())
         distinct = {}
-        main = [required | variant for variant in ({}, {"from_logits": True}, *EXTRA.get(cls.__name__, []))]
-        for variant in variants + EXTRA.get(cls.__name__, []):
-            variant = required | variant
-            distinct.setdefault(json.dumps(cls(**variant).get_config()), variant)
-        for variant in distinct.values():
+        for variant in variants:
+            distinct.setdefault(json.dumps(cls(**variant[0]).get_config()), variant)
+        for variant, is_main, again in distinct.values():
             kinds = label_kinds(cls, variant.get("mode"))
-            for labels in kinds if variant in main else kinds[-1:]:
-                yield Case(cls, variant, labels, variant in main)
+            shared = issubclass(cls, Overlap) and cls is not keras_lossbox.Dice  # the code that looks at labels
+            for labels in kinds if is_main and not shared else kinds[-1:]:
+                yield Case(cls, variant, labels, is_main, again)
 
 
 CASES = list(_cases())

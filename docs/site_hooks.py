@@ -1,0 +1,65 @@
+"""For MkDocs: the notebooks as pages, links that hold on GitHub and here, and names in code that lead to their page."""
+
+import pathlib
+import re
+
+from mkdocs.plugins import event_priority
+from mkdocs.structure.files import File
+
+ROOT = pathlib.Path(__file__).parent.parent
+DIRECTIVE = re.compile(r"^::: (keras_lossbox[\w.]*\.(\w+))$", re.MULTILINE)
+LINK_HEADING_OR_CODE = re.compile(r"<(a|h\d|pre)\b.*?</\1>|<code>(\w+)(\([^<]*\))?</code>", re.DOTALL)
+CELL = re.compile(r"<td.*?</td>", re.DOTALL)
+
+documented = {}  # name -> what a `:::` directive calls it
+
+
+@event_priority(100)  # before mkdocs-jupyter, which looks for notebooks among the files
+def on_files(files, config):
+    """Adds the notebooks, which lie beside `docs`, and takes down what the pages document."""
+    for page in files.documentation_pages():
+        documented.update((name, path) for path, name in DIRECTIVE.findall(page.content_string))
+    for notebook in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        path = notebook.relative_to(ROOT).as_posix()
+        files.append(File(path, str(ROOT), config.site_dir, config.use_directory_urls))
+    return files
+
+
+def on_page_markdown(markdown, **kwargs):
+    """The parts of the README that other pages link to are on the start page."""
+    return markdown.replace("](../README.md", "](index.md")
+
+
+def on_page_content(html, page, **kwargs):
+    """Links from notebook to notebook, and from names in code to what explains them."""
+    if page.file.src_uri.endswith(".ipynb"):
+        correct_contents(page.toc, re.findall(r'<h\d id="([^"]*)"', html))
+        return re.sub(r'(href="[^":]+)\.ipynb"', r'\1.html"', html)
+    html = LINK_HEADING_OR_CODE.sub(linked, html)
+    return CELL.sub(lambda cell: re.sub(r"<code>[^<]*", breakable, cell[0]), html)
+
+
+def linked(found):
+    """`Huber` or `Huber(delta=2)` in code as a link to what explains it."""
+    identifier = documented.get(found[2])
+    return f'<autoref identifier="{identifier}" optional>{found[0]}</autoref>' if identifier else found[0]
+
+
+def breakable(code):
+    """Code that a narrow column may break behind the bracket of a call."""
+    return re.sub(r"(?<=\w)\(", "(<wbr>", code[0])
+
+
+def correct_contents(contents, ids):
+    """mkdocs-jupyter leaves code out of the ids of headings in the table of contents, and not in the page."""
+    entries = list(in_order(contents))
+    if len(entries) == len(ids):
+        for entry, heading in zip(entries, ids, strict=True):
+            entry.id = heading
+
+
+def in_order(entries):
+    """The entries of a table of contents as they stand on the page."""
+    for entry in entries:
+        yield entry
+        yield from in_order(entry.children)
