@@ -29,6 +29,7 @@ def run(*arguments):
     return subprocess.run(command, cwd=ROOT, env={**os.environ}, capture_output=True, text=True, timeout=120)
 
 
+@pytest.mark.matrix
 def test_smallest_run_prints_a_table_and_writes_json(tmp_path):
     file = tmp_path / "results.json"
     done = run("timing", "--loss", "MeanSquaredError", "--size", "32x10", "--rounds", 1, "--json", file)

@@ -94,6 +94,7 @@ def test_value_and_gradients_are_those_of_the_ordinary_path(options, shape, dtyp
     assert_same(*both, 1e-5 if dtype == "float32" else 1e-10)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("reduction", ["mean", "none"])
 def test_under_xla(rng, reduction):
     loss = keras_lossbox.SparseCategoricalCrossentropy(True, reduction=reduction, label_smoothing=0.1, chunk_size=4)
@@ -173,6 +174,7 @@ def model_with(head, loss, optimizer="adam", **options):
     return model
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_training_is_that_of_dense_and_keras(rng, jit_compile):
     x, y_true = rng.normal(size=(50, FEATURES)), rng.integers(0, CLASSES, 50)
