@@ -24,20 +24,18 @@ import sys
 import time
 
 import keras
+import numpy as np
 import tensorflow as tf
 from small_model import BATCH_SIZE, make_data, make_model
 
-import keras_lossbox
-
 
 def train(epochs, save=None):
-    """What every worker runs: trains, and gives the loss of each step. The first worker saves."""
+    """What every worker runs: trains, and gives the losses of the steps of each epoch. The first worker saves."""
     strategy = tf.distribute.MultiWorkerMirroredStrategy()  # before TensorFlow computes anything
     worker = strategy.cluster_resolver.task_id or 0
     with strategy.scope():  # whatever has variables
         model = make_model()
         model.optimizer.build(model.trainable_variables)
-        mean_loss = keras_lossbox.MeanLoss(model.loss)  # of all samples: a mean of batches would not be
 
     # Every worker makes the same batches and takes its part of each. Two workers with different numbers of steps would
     # wait for each other for ever. To shuffle, give all the same seed. The last batch may be short.
@@ -48,13 +46,11 @@ def train(epochs, save=None):
 
     def step_on_replica(x, y, weights):
         with tf.GradientTape() as tape:
-            y_pred = model(x, training=True)
-            share = model.loss(y, y_pred, weights)
+            share = model.loss(y, model(x, training=True), weights)
             # Every replica has the same penalties of the layers, and has to contribute its share of them.
             share += tf.add_n([0.0, *model.losses]) / strategy.num_replicas_in_sync
         gradients = tape.gradient(share, model.trainable_variables)
         model.optimizer.apply(gradients, model.trainable_variables)
-        mean_loss.update_state(y, y_pred, weights)
         return share
 
     @tf.function
@@ -63,9 +59,8 @@ def train(epochs, save=None):
 
     losses = []
     for epoch in range(epochs):
-        losses += [float(step(batch)) for batch in batches]
-        print(f"worker {worker}, epoch {epoch + 1}: mean loss {float(mean_loss.result()):.6f}", flush=True)
-        mean_loss.reset_state()
+        losses.append([float(step(batch)) for batch in batches])
+        print(f"worker {worker}, epoch {epoch + 1}: mean loss of a batch {np.mean(losses[-1]):.6f}", flush=True)
     if save and worker == 0:
         save.mkdir(parents=True, exist_ok=True)
         model.save(save / "model.keras")

@@ -91,10 +91,10 @@ def compare_training(loss):
     return dict(zip(("weights", "loss", "metric"), map(deviation, of_one, of_several), strict=True))
 
 
-chosen = {case.cls: case for case in MAIN_CASES}.values()  # the last of each class: from logits, with options
-of_batch = [case for case in MAIN_CASES if case.is_batch_statistic and case.name not in LOCAL]
-compared = [*chosen, *(case for case in of_batch if case not in chosen)]
-cases = {str(case): compare(case) for case in compared if not (case.name in LOCAL and case.is_batch_statistic)}
+global_cases = [case for case in MAIN_CASES if not (case.name in LOCAL and case.is_batch_statistic)]
+chosen = {case.cls: case for case in global_cases}.values()  # the last of each class: from logits, with options
+of_batch = [case for case in global_cases if case.is_batch_statistic and case not in chosen]
+cases = {str(case): compare(case) for case in (*chosen, *of_batch)}
 trained = {
     str(loss): compare_training(loss)
     for loss in (

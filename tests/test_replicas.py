@@ -5,10 +5,15 @@ import pathlib
 import subprocess
 import sys
 
+import keras
 import pytest
 from backends import BACKEND
+from packaging.version import Version
 
 import keras_lossbox
+
+# Keras 3.9 does not keep the state of a metric apart for each replica: it logs wrong numbers, with any loss or metric.
+KERAS_ADDS_UP_METRICS = Version(keras.__version__) >= Version("3.10")
 
 pytestmark = [
     pytest.mark.skipif(BACKEND != "tensorflow", reason="tf.distribute is TensorFlow's"),
@@ -47,5 +52,6 @@ def test_training_and_evaluation_are_those_of_one_device(found):
     """`fit` with weights and a last batch of six; a streaming mean over batches of eight and one of five."""
     for loss, deviations in found["trained"].items():
         assert deviations["weights"] < 2e-6, loss
-        assert deviations["loss"] < 2e-6, loss  # logged, too: every replica knows the loss of all
-        assert deviations["metric"] < 2e-6, loss
+        if KERAS_ADDS_UP_METRICS:
+            assert deviations["loss"] < 2e-6, loss  # logged, too: every replica knows the loss of all
+            assert deviations["metric"] < 2e-6, loss
