@@ -17,7 +17,7 @@ import keras_lossbox
 
 EXAMPLES = pathlib.Path(__file__).parent.parent / "examples"
 EPOCHS = 2
-pytestmark = pytest.mark.xdist_group("multi_worker")
+pytestmark = [pytest.mark.matrix, pytest.mark.xdist_group("multi_worker")]
 
 
 def run(*command, **environment):
