@@ -109,7 +109,7 @@ def inside_unit_interval(p):
 
 def at_least(x, low):
     """x, and `low` where x is below it, with the gradient of the identity."""
-    return _with_value(x, ops.maximum(x, low))
+    return _with_value(x, ops.where(x < low, low, x))  # (ops.maximum rounds float64 to float32 on PyTorch)
 
 
 def _with_value(x, value):
