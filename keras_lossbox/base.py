@@ -143,14 +143,10 @@ class Loss(keras.losses.Loss, metaclass=_ConstructThenFreeze):
         rank = len(y_pred.shape)
         axis = None if self.removed_axis is None else self.removed_axis % rank
         sizes = tuple(size for position, size in enumerate(shapes.sizes_of(y_pred)) if position != axis)
-        weights, inside = None, False
-        if mask is not None:
-            mask = ops.cast(shapes.to_tensor(kind, "mask", mask, dtype), "bool")
-            mask = shapes.align_weights(kind, "mask", mask, sizes, axis)
         if sample_weight is not None:
-            weights = ops.cast(shapes.to_tensor(kind, "sample_weight", sample_weight, dtype), dtype)
-            inside = "sample_weight" in self._call_takes and self.weighs_inside(weights)
-            weights = shapes.align_weights(kind, "sample_weight", weights, sizes, axis)
+            sample_weight = shapes.to_tensor(kind, "sample_weight", sample_weight, dtype)
+        inside = sample_weight is not None and "sample_weight" in self._call_takes and self.weighs_inside(sample_weight)
+        weights, mask = self.align_weights(sample_weight, mask, sizes, axis)
         mask = both(mask, self.compute_mask(y_true, y_pred))
         counted = both(mask, None if weights is None else ops.not_equal(weights, 0))
         if counted is not None:
@@ -185,6 +181,17 @@ class Loss(keras.losses.Loss, metaclass=_ConstructThenFreeze):
     def head_of(self, y_pred):
         """The activation whose probabilities `y_pred` may be and whose logits `call` can use, or None."""
         return self.head
+
+    def align_weights(self, sample_weight, mask, sizes, axis):
+        """Weights and mask (or None) as tensors that can be broadcast to `sizes`, those of y_pred without `axis`."""
+        kind, dtype = type(self).__name__, self.compute_dtype
+        if mask is not None:
+            mask = ops.cast(shapes.to_tensor(kind, "mask", mask, dtype), "bool")
+            mask = shapes.align_weights(kind, "mask", mask, sizes, axis)
+        if sample_weight is not None:
+            sample_weight = ops.cast(shapes.to_tensor(kind, "sample_weight", sample_weight, dtype), dtype)
+            sample_weight = shapes.align_weights(kind, "sample_weight", sample_weight, sizes, axis)
+        return sample_weight, mask
 
     def weighs_inside(self, sample_weight):
         """Whether these weights go into `call`, if it takes them, instead of multiplying what it gives."""

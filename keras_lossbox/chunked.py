@@ -15,9 +15,9 @@ import typing
 import keras
 from keras import ops
 
-from keras_lossbox import numerics, shapes
+from keras_lossbox import shapes
 from keras_lossbox.base import get_keras_mask
-from keras_lossbox.reduction import across_replicas, both, reduce_values, total_and_divisor
+from keras_lossbox.reduction import both, reduce_total, reduce_values, total_and_divisor
 
 ATTRIBUTE = "_keras_lossbox_head"  # of the logits, as Keras's own `_keras_logits` is one of probabilities
 CHUNK_BYTES = 2**26  # of a chunk of logits in float32, by default; but not fewer than LEAST_ROWS
@@ -71,25 +71,15 @@ def reduced(loss, head, y_true, y_pred, sample_weight, chunk_size=None):
         return reduce_values(ops.reshape(sweep.values(x, labels), sizes), weights, mask, "none")
     total = sweep.total(x, labels, ops.reshape(of_rows, (-1,)))
     divisor = total_and_divisor(ones, weights, mask, loss.reduction)[1]
-    total, divisor = across_replicas((total, ops.convert_to_tensor(divisor, total.dtype)))
-    return total if loss.reduction == "sum" else numerics.divide_no_nan(total, divisor)
+    return reduce_total(total, divisor, loss.reduction)
 
 
 def _aligned(loss, x, y_true, y_pred, sample_weight):
     """Labels, weights and mask for the rows of `x`, as `Loss.values` aligns them to those of `y_pred`."""
-    kind, dtype, sizes = type(loss).__name__, loss.compute_dtype, tuple(shapes.sizes_of(x))[:-1]
-    y_true = shapes.to_tensor(kind, "y_true", y_true, dtype)
-    if len(y_true.shape) == len(sizes) + 1 and y_true.shape[-1] == 1:
-        y_true = ops.squeeze(y_true, -1)
-    hint = " Labels are class indices here: they have the shape of y_pred without its last axis, the classes."
-    labels = shapes.to_indices(shapes.with_sizes(kind, y_true, y_pred, sizes, hint))
-    weights, mask = None, get_keras_mask(y_pred)
-    if mask is not None:
-        mask = ops.cast(shapes.to_tensor(kind, "mask", mask, dtype), "bool")
-        mask = shapes.align_weights(kind, "mask", mask, sizes, len(sizes))
-    if sample_weight is not None:
-        weights = ops.cast(shapes.to_tensor(kind, "sample_weight", sample_weight, dtype), dtype)
-        weights = shapes.align_weights(kind, "sample_weight", weights, sizes, len(sizes))
+    kind, sizes = type(loss).__name__, tuple(shapes.sizes_of(x))[:-1]
+    y_true = shapes.to_tensor(kind, "y_true", y_true, loss.compute_dtype)
+    labels, _ = shapes.align_indices(kind, y_true, y_pred, -1, sizes)
+    weights, mask = loss.align_weights(sample_weight, get_keras_mask(y_pred), sizes, len(sizes))
     return labels, weights, both(mask, loss.compute_mask(labels, y_pred))
 
 

@@ -32,7 +32,11 @@ def reduce_values(values, weights, mask, reduction):
     """
     if reduction in ("none", None):
         return _weigh(values, weights, mask)[0]
-    total, divisor = total_and_divisor(values, weights, mask, reduction)
+    return reduce_total(*total_and_divisor(values, weights, mask, reduction), reduction)
+
+
+def reduce_total(total, divisor, reduction):
+    """What `total_and_divisor` gave on each replica as one number, that of all replicas."""
     if _replica_context() is not None:
         total, divisor = across_replicas((total, ops.convert_to_tensor(divisor, total.dtype)))
     return total if reduction == "sum" else numerics.divide_no_nan(total, divisor)

@@ -95,10 +95,11 @@ class Overlap(Loss):
             weights = weights * (ops.reshape(of_class, (1, -1)) if ops.is_tensor(of_class) else of_class)
         if self.classes == "present":
             weights = weights * ops.cast(present, y_pred.dtype)
+        left_out = [] if self.include_background else [0]
         if self.mode == "multiclass" and self.ignore_class is not None:  # which may be a class, without pixels then
-            weights = weights * ops.cast(ops.arange(shapes.sizes_of(y_pred)[-1]) != self.ignore_class, y_pred.dtype)
-        if not self.include_background:
-            weights = weights * ops.cast(ops.arange(shapes.sizes_of(y_pred)[-1]) > 0, y_pred.dtype)
+            left_out.append(self.ignore_class)
+        for label in left_out:
+            weights = weights * ops.cast(ops.arange(shapes.sizes_of(y_pred)[-1]) != label, y_pred.dtype)
         return weights
 
     def mean_over_classes(self, losses, present, y_pred):

@@ -61,15 +61,20 @@ def align_distribution(loss, y_true, y_pred, axis):
     return ops.cast(with_sizes(loss, y_true, y_pred, sizes_of(y_pred), hint), y_pred.dtype), y_pred
 
 
-def align_indices(loss, y_true, y_pred, axis):
-    """For integer labels, which have no class axis (or one of size 1). A label that is not whole becomes invalid."""
+def align_indices(loss, y_true, y_pred, axis, sizes=None):
+    """For integer labels, which have no class axis (or one of size 1). A label that is not whole becomes invalid.
+
+    `sizes`: those that the labels must have, where they are not to be read from `y_pred` at run time.
+    """
     _check_classes(loss, y_pred, axis)
     axis = axis % len(y_pred.shape)
     if len(y_true.shape) == len(y_pred.shape) and y_true.shape[axis] == 1:
         y_true = ops.squeeze(y_true, axis)
-    sizes = sizes_of(y_pred)
+    if sizes is None:
+        sizes = sizes_of(y_pred)
+        sizes = sizes[:axis] + sizes[axis + 1 :]
     hint = f" Labels are class indices here: they have the shape of y_pred without its axis {axis}, the classes."
-    return to_indices(with_sizes(loss, y_true, y_pred, sizes[:axis] + sizes[axis + 1 :], hint)), y_pred
+    return to_indices(with_sizes(loss, y_true, y_pred, sizes, hint)), y_pred
 
 
 def align_labels(loss, y_true, y_pred, axis):
