@@ -6,6 +6,7 @@ from keras import ops
 
 from keras_lossbox import numerics, shapes
 from keras_lossbox.base import Loss, register
+from keras_lossbox.bernoulli import bernoulli
 from keras_lossbox.options import Choice, Flag, Integer, Number
 from keras_lossbox.reduction import across_replicas
 
@@ -81,9 +82,8 @@ class BinaryCrossentropy(_Binary):
 
     def call(self, y_true, y_pred, from_logits):
         y, not_y = numerics.smooth_binary(y_true, self.label_smoothing)
-        if_positive, if_negative = numerics.binary_surprisals(y_pred, from_logits)
-        y = numerics.times(y, self.along("pos_weight", y_pred))
-        return numerics.mean(y * if_positive + not_y * if_negative, self.axis)
+        pos_weight = self.along("pos_weight", y_pred)
+        return numerics.mean(bernoulli(y_pred, from_logits).crossentropy(y, not_y, pos_weight), self.axis)
 
 
 @register
@@ -140,8 +140,7 @@ class BalancedBinaryCrossentropy(_Binary):
     def call(self, y_true, y_pred, from_logits, mask):
         beta = self._fraction_of_negatives(y_true, mask) if self.beta is None else self.beta
         y, not_y = numerics.smooth_binary(y_true, self.label_smoothing)
-        if_positive, if_negative = numerics.binary_surprisals(y_pred, from_logits)
-        return numerics.mean(beta * y * if_positive + (1 - beta) * not_y * if_negative, self.axis)
+        return numerics.mean(bernoulli(y_pred, from_logits).crossentropy(y, not_y, beta, 1 - beta), self.axis)
 
     def _fraction_of_negatives(self, y_true, mask):
         counted = ops.ones_like(y_true) if mask is None else ops.cast(mask, y_true.dtype) * ops.ones_like(y_true)
@@ -236,7 +235,7 @@ class ZeroOne(Loss):
             cut = threshold if self.from_logits else math.log(threshold / (1 - threshold))
             above = logits > cut
         else:
-            if_positive, if_negative = numerics.binary_surprisals(y_pred, from_logits)
+            if_positive, if_negative = bernoulli(y_pred, from_logits).surprisals()
             logits = if_negative - if_positive
             cut = math.log(threshold / (1 - threshold))
             above = y_pred > threshold

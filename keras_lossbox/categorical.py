@@ -129,6 +129,13 @@ class CategoricalCrossentropy(_Categorical):
         super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
         self.class_weight = class_weight
 
+    def call(self, y_true, y_pred, from_logits):
+        if not from_logits:
+            return super().call(y_true, y_pred, from_logits)
+        y = numerics.smooth_classes(y_true, self.label_smoothing, self.axis)
+        y = numerics.times(y, self.along("class_weight", y_pred, self.axis))
+        return numerics.crossentropy(y, y_pred, self.axis)
+
     def cost(self, log_p, option):
         return numerics.times(-log_p, option("class_weight"))
 
@@ -211,9 +218,7 @@ class SparseCategoricalCrossentropy(_Sparse):
         loss = self._crossentropy(y_true, y_pred, from_logits)
         if not self.z_loss:
             return loss
-        kind = type(self).__name__
-        z_label = numerics.at_labels(kind, y_pred, y_true, self.axis)
-        normaliser = z_label - numerics.log_probability_of(kind, y_pred, y_true, from_logits, self.axis)
+        normaliser = ops.squeeze(sum(numerics.log_sum_exp(y_pred, self.axis)), self.axis)
         return loss + self.z_loss * ops.square(normaliser)
 
     def _crossentropy(self, y_true, y_pred, from_logits):
@@ -385,6 +390,6 @@ class SymmetricCrossentropy(_Categorical):
     def call(self, y_true, y_pred, from_logits):
         log_p = numerics.log_probabilities(y_pred, from_logits, self.axis)
         y = numerics.one_hot(type(self).__name__, y_true, log_p, self.axis)
-        y = (1 - self.label_smoothing) * y + self.label_smoothing / shapes.sizes_of(y)[self.axis]
+        y = numerics.smooth_classes(y, self.label_smoothing, self.axis)
         log_y = ops.log(ops.clip(y, self.label_clip, 1))
         return -ops.sum(self.alpha * y * log_p + self.beta * ops.exp(log_p) * log_y, self.axis)

@@ -4,6 +4,7 @@ from keras import ops
 
 from keras_lossbox import numerics, shapes
 from keras_lossbox.base import register
+from keras_lossbox.bernoulli import bernoulli
 from keras_lossbox.binary import _Binary
 from keras_lossbox.categorical import _Categorical, _Sparse
 from keras_lossbox.options import Flag, Number
@@ -69,10 +70,9 @@ class BinaryFocalCrossentropy(_Binary):
 
     def call(self, y_true, y_pred, from_logits):
         y, not_y = numerics.smooth_binary(y_true, self.label_smoothing)
-        if_positive, if_negative = numerics.binary_surprisals(y_pred, from_logits)
-        miss = y * ops.exp(-if_negative) + not_y * ops.exp(-if_positive)  # 1 - p_t, exact where p_t is almost 1
-        crossentropy = numerics.times(y, self.along("pos_weight", y_pred)) * if_positive + not_y * if_negative
-        loss = numerics.focusing(miss, self.along("gamma", y_pred)) * crossentropy
+        predicted = bernoulli(y_pred, from_logits)
+        crossentropy = predicted.crossentropy(y, not_y, self.along("pos_weight", y_pred))
+        loss = numerics.focusing(predicted.miss(y, not_y), self.along("gamma", y_pred)) * crossentropy
         if self.apply_class_balancing:
             loss = loss * (self.alpha * y + (1 - self.alpha) * not_y)
         return numerics.mean(loss, self.axis)
@@ -137,8 +137,9 @@ class AsymmetricLoss(_Binary):
 
     def call(self, y_true, y_pred, from_logits):
         y, not_y = numerics.smooth_binary(y_true, self.label_smoothing)
-        if_positive, if_negative = numerics.binary_surprisals(y_pred, from_logits)
-        not_p, p_m = ops.exp(-if_negative), ops.exp(-if_positive)
+        predicted = bernoulli(y_pred, from_logits)
+        if_positive, if_negative = predicted.surprisals()
+        p_m, not_p = predicted.probabilities()
         if self.clip:
             p_m = ops.relu(p_m - self.clip)
             if_negative = -ops.log1p(-p_m)

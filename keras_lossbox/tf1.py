@@ -22,6 +22,7 @@ Source: https://www.tensorflow.org/versions/r1.15/api_docs/python/tf/losses and 
 from keras import ops
 
 from keras_lossbox import numerics, shapes
+from keras_lossbox.bernoulli import bernoulli
 from keras_lossbox.binary import BalancedBinaryCrossentropy, BinaryCrossentropy
 from keras_lossbox.categorical import CategoricalCrossentropy, SparseCategoricalCrossentropy
 from keras_lossbox.regression import Huber, MeanAbsoluteError, MeanSquaredError
@@ -240,8 +241,7 @@ def weighted_cross_entropy_with_logits(labels=None, logits=None, pos_weight=None
             "`pos_weight` must be a number, or an array that can be broadcast to the logits. "
             f"Received: pos_weight.shape={tuple(q.shape)}, logits.shape={tuple(logits.shape)}"
         )
-    if_positive, if_negative = numerics.binary_surprisals(logits, from_logits=True)
-    return q * labels * if_positive + (1 - labels) * if_negative
+    return bernoulli(logits, from_logits=True).crossentropy(labels, 1 - labels, q)
 
 
 @loss_function()

@@ -14,7 +14,12 @@ pytestmark = pytest.mark.skipif(BACKEND != "tensorflow", reason="the gradients b
 LOSSES = [
     keras_lossbox.BinaryCrossentropy(from_logits=True, pos_weight=3.0, dtype="float64"),
     keras_lossbox.BinaryFocalCrossentropy(from_logits=True, dtype="float64"),
+    keras_lossbox.BinaryFocalCrossentropy(from_logits=True, gamma=1.5, label_smoothing=0.1, dtype="float64"),
+    keras_lossbox.AsymmetricLoss(from_logits=True, clip=0.0, dtype="float64"),
+    keras_lossbox.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1, dtype="float64"),
+    keras_lossbox.CategoricalFocalCrossentropy(from_logits=True, dtype="float64"),
     keras_lossbox.SparseCategoricalCrossentropy(from_logits=True, dtype="float64"),
+    keras_lossbox.SparseCategoricalCrossentropy(from_logits=True, z_loss=0.01, dtype="float64"),
     keras_lossbox.SparseCategoricalCrossentropy(from_logits=True, label_smoothing=0.1, dtype="float64"),
     keras_lossbox.SparseCategoricalFocalCrossentropy(from_logits=True, dtype="float64"),
     keras_lossbox.LogCosh(dtype="float64"),
