@@ -246,7 +246,7 @@ class ZeroOne(Loss):
         return ops.not_equal(above, positive), surrogate, known
 
     def _multi_class(self, y_true, y_pred, from_logits):
-        log_p = numerics.log_probabilities(y_pred, from_logits, self.axis)
+        log_p = numerics.probabilities(y_pred, from_logits, self.axis).log_p
         log_p_true = numerics.at_labels(type(self).__name__, log_p, y_true, self.axis)
         wrong = ops.not_equal(ops.cast(ops.argmax(y_pred, self.axis), y_true.dtype), y_true)
         is_label = numerics.is_label(log_p, y_true, self.axis)  # nowhere, for a label that is no class

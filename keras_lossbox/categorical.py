@@ -29,13 +29,13 @@ class _Categorical(Loss):
             return self.along(name, y_pred, self.axis)
 
         if self.label_smoothing or len(y_true.shape) == len(y_pred.shape):
-            log_p = numerics.log_probabilities(y_pred, from_logits, self.axis)
-            return self.over_labels(self.cost(log_p, option), y_true)
-        log_p = numerics.log_probability_of(type(self).__name__, y_pred, y_true, from_logits, self.axis)
-        return self.cost(log_p, lambda name: numerics.of_labels(option(name), y_true))
+            predicted = numerics.probabilities(y_pred, from_logits, self.axis)
+            return self.over_labels(self.cost(predicted, option), y_true)
+        predicted = numerics.probability_of(type(self).__name__, y_pred, y_true, from_logits, self.axis)
+        return self.cost(predicted, lambda name: numerics.of_labels(option(name), y_true))
 
-    def cost(self, log_p, option):
-        """What a class of the log-probability `log_p` costs if it is the label's; `option(name)` fits `log_p`."""
+    def cost(self, predicted, option):
+        """What a class of this `numerics.Probability` costs if it is the label's; `option(name)` fits its tensors."""
         raise NotImplementedError
 
     def over_labels(self, x, y_true):
@@ -136,8 +136,8 @@ class CategoricalCrossentropy(_Categorical):
         y = numerics.times(y, self.along("class_weight", y_pred, self.axis))
         return numerics.crossentropy(y, y_pred, self.axis)
 
-    def cost(self, log_p, option):
-        return numerics.times(-log_p, option("class_weight"))
+    def cost(self, predicted, option):
+        return numerics.times(-predicted.log_p, option("class_weight"))
 
     def align(self, y_true, y_pred):
         return shapes.align_distribution(type(self).__name__, y_true, y_pred, self.axis)
@@ -230,13 +230,13 @@ class SparseCategoricalCrossentropy(_Sparse):
         option = self.along("class_weight", y_pred, self.axis)
         mean_w = sum(w) / len(w) if isinstance(w, list) else w
         of_label = (1 - smoothing) * numerics.of_labels(option, y_true) + smoothing * mean_w
-        surprisal = -numerics.log_probability_of(kind, y_pred, y_true, from_logits, self.axis)
+        surprisal = numerics.smoothed_surprisal(kind, y_pred, y_true, 0, self.axis)
         z_label = numerics.at_labels(kind, y_pred, y_true, self.axis)
         above_mean = mean_w * z_label - numerics.mean(option * y_pred, self.axis)
         return of_label * surprisal + smoothing * above_mean  # everything but lse - z_y is linear in z
 
-    def cost(self, log_p, option):
-        return numerics.times(-log_p, option("class_weight"))
+    def cost(self, predicted, option):
+        return numerics.times(-predicted.log_p, option("class_weight"))
 
 
 @register
@@ -286,8 +286,8 @@ class Poly1Crossentropy(_Categorical):
         self.epsilon = epsilon
         self.class_weight = class_weight
 
-    def cost(self, log_p, option):
-        return numerics.times(-log_p - self.epsilon * ops.expm1(log_p), option("class_weight"))
+    def cost(self, predicted, option):
+        return numerics.times(self.epsilon * predicted.miss - predicted.log_p, option("class_weight"))
 
 
 @register
@@ -332,8 +332,8 @@ class GeneralizedCrossentropy(_Categorical):
         super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
         self.q = q
 
-    def cost(self, log_p, option):
-        return -ops.expm1(self.q * log_p) / self.q
+    def cost(self, predicted, option):
+        return numerics.one_minus_exp(self.q * predicted.log_p) / self.q
 
 
 @register
@@ -388,7 +388,7 @@ class SymmetricCrossentropy(_Categorical):
         self.label_clip = label_clip
 
     def call(self, y_true, y_pred, from_logits):
-        log_p = numerics.log_probabilities(y_pred, from_logits, self.axis)
+        log_p = numerics.probabilities(y_pred, from_logits, self.axis).log_p
         y = numerics.one_hot(type(self).__name__, y_true, log_p, self.axis)
         y = numerics.smooth_classes(y, self.label_smoothing, self.axis)
         log_y = ops.log(ops.clip(y, self.label_clip, 1))

@@ -201,8 +201,8 @@ class CategoricalFocalCrossentropy(_Categorical):
         self.gamma = gamma
         self.class_weight = class_weight
 
-    def cost(self, log_p, option):
-        focal = -option("alpha") * numerics.focusing(-ops.expm1(log_p), option("gamma")) * log_p
+    def cost(self, predicted, option):
+        focal = -option("alpha") * numerics.focusing(predicted.miss, option("gamma")) * predicted.log_p
         return numerics.times(focal, option("class_weight"))
 
     def align(self, y_true, y_pred):
@@ -305,8 +305,8 @@ class AsymmetricSingleLabel(_Categorical):
         self.gamma_neg = gamma_neg
 
     def call(self, y_true, y_pred, from_logits):
-        log_p = numerics.log_probabilities(y_pred, from_logits, self.axis)
-        y = numerics.one_hot(type(self).__name__, y_true, log_p, self.axis)
-        base = -y * ops.expm1(log_p) + (1 - y) * ops.exp(log_p)
+        predicted = numerics.probabilities(y_pred, from_logits, self.axis)
+        y = numerics.one_hot(type(self).__name__, y_true, predicted.log_p, self.axis)
+        base = y * predicted.miss + (1 - y) * ops.exp(predicted.log_p)
         weight = numerics.focusing(base, self.gamma_pos * y + self.gamma_neg * (1 - y))
-        return self.over_labels(-weight * log_p, y)
+        return self.over_labels(-weight * predicted.log_p, y)

@@ -1,83 +1,116 @@
 """The mathematics that losses share: log-probabilities, label smoothing, functions with a safe gradient."""
 
+import math
+import typing
+
 import keras
 from keras import ops
 
 from keras_lossbox import shapes
 
 
-def log_probabilities(y_pred, from_logits, axis):
-    """log p of a softmax along `axis`. Probabilities are first divided by their sum, as Keras does."""
+class Probability(typing.NamedTuple):
+    """The probability of a class, or of each, by its logarithm and, if it is known with all its digits, itself."""
+
+    log_p: typing.Any
+    p: typing.Any = None
+
+    @property
+    def miss(self):
+        """1 - p, with all its digits where p is almost 1."""
+        return one_minus_exp(self.log_p) if self.p is None else 1 - self.p
+
+
+def probabilities(y_pred, from_logits, axis):
+    """The `Probability` of each class along `axis`. If not from logits they are first divided by their sum, as in Keras."""
+    if not from_logits:
+        p = inside_unit_interval(y_pred / ops.sum(y_pred, axis, keepdims=True))
+        return Probability(ops.log(p), p)
+    if not _softmax_pays(y_pred, axis, classes=32):
+        return Probability(ops.log_softmax(y_pred, axis))
+    top, rest = log_sum_exp(y_pred, axis)
+    return Probability((y_pred - top) - rest)
+
+
+def probability_of(loss, y_pred, labels, from_logits, axis):
+    """The `Probability` of the integer `labels`, checked as in `at_labels`, without the other classes."""
     if from_logits:
-        top, rest = log_sum_exp(y_pred, axis)
-        return (y_pred - top) - rest
-    return ops.log(inside_unit_interval(y_pred / ops.sum(y_pred, axis, keepdims=True)))
+        return Probability(-smoothed_surprisal(loss, y_pred, labels, 0, axis))
+    p = inside_unit_interval(at_labels(loss, y_pred, labels, axis) / ops.sum(y_pred, axis))
+    return Probability(ops.log(p), p)
 
 
 def crossentropy(y, logits, axis):
-    """-Σ_c y_c log p_c along `axis`, for rows of y of any sum.
-
-    Like this, and not with log p, half of the time of TensorFlow's kernel in eager mode and two thirds in a graph.
-    """
-    top, rest = log_sum_exp(logits, axis)
+    """-Σ_c y_c log p_c along `axis`, for rows of y of any sum."""
+    if not _softmax_pays(logits, axis, classes=32):
+        return -ops.sum(y * ops.log_softmax(logits, axis), axis)
+    top, rest = log_sum_exp(logits, axis)  # and not from log p: 0.75 of the time under XLA
     return ops.sum(y, axis) * ops.squeeze(rest, axis) - ops.sum(y * (logits - top), axis)
 
 
 def log_sum_exp(logits, axis):
     """The largest logit, as a constant, and log Σ_c exp(z_c - it), with `axis` kept: log p = (z - first) - second."""
+    top = ops.stop_gradient(ops.max(logits, axis, keepdims=True))
     if keras.config.backend() != "tensorflow":
-        top = ops.stop_gradient(ops.max(logits, axis, keepdims=True))
         return top, ops.log(ops.sum(ops.exp(logits - top), axis, keepdims=True))
 
     @ops.custom_gradient
     def rest(logits):
-        p, _, rest = _softmax(logits, axis)
-        return rest, lambda upstream: upstream * p
+        p = ops.softmax(logits, axis)
+        return _log_sum_exp_of_softmax(p, axis), lambda upstream: upstream * p
 
-    return ops.stop_gradient(ops.max(logits, axis, keepdims=True)), rest(logits)
-
-
-def _softmax(logits, axis):
-    """p, and the two of `log_sum_exp` from it: on TensorFlow the softmax takes a seventh of the time of log Σ exp."""
-    p = ops.softmax(logits, axis)
-    return p, ops.max(logits, axis, keepdims=True), -ops.log(ops.max(p, axis, keepdims=True))
+    return top, rest(logits)
 
 
-def log_probability_of(loss, y_pred, labels, from_logits, axis):
-    """log p at the integer `labels`, as in `at_labels` and `log_probabilities`, without the other classes."""
-    if from_logits:
-        return -smoothed_surprisal(loss, y_pred, labels, 0, axis)
-    p = at_labels(loss, y_pred, labels, axis) / ops.sum(y_pred, axis)
-    return ops.log(inside_unit_interval(p))
+def _log_sum_exp_of_softmax(p, axis):
+    """log Σ exp(z - max z) from p = softmax(z): the largest p is one over that sum."""
+    return -ops.log(ops.max(p, axis, keepdims=True))
+
+
+def _softmax_pays(logits, axis, classes=0):
+    """Whether TensorFlow's softmax, and log Σ exp from it, is faster than its kernels that give the loss.
+
+    A seventh of the time of the sparse kernel, a third of log_softmax, for many logits; but for few the call alone
+    takes longer (below some 60 thousand), and for few `classes` the passes after it.
+    """
+    if keras.config.backend() != "tensorflow":
+        return False
+    sizes = [128 if size is None else size for size in logits.shape]  # an unknown batch is taken for one of 128
+    return math.prod(sizes) >= 2**16 and sizes[axis] >= classes
 
 
 def smoothed_surprisal(loss, logits, labels, smoothing, axis):
-    """(1 - ε)(lse z - z_y) + ε(lse z - mean z) at the integer `labels`."""
+    """-Σ_c y_c log p_c for y the one-hot of integer `labels`, smoothed: (1 - ε)(lse z - z_y) + ε(lse z - mean z)."""
     if not _is_last_on_tensorflow(logits, axis):
-        log_p = log_probabilities(logits, True, axis)
+        log_p = ops.log_softmax(logits, axis)
         surprisal = -at_labels(loss, log_p, labels, axis)
         return surprisal if not smoothing else (1 - smoothing) * surprisal - smoothing * mean(log_p, axis)
     import tensorflow as tf
 
     classes = shapes.sizes_of(logits)[-1]
     labels, valid = _in_range(loss, labels, classes, axis)
+    share = smoothing / _size(logits, -1)
+
+    def one_hot():
+        return tf.one_hot(labels, classes, 1 - smoothing + share, share, dtype=logits.dtype)
 
     @tf.custom_gradient  # 0.4 of the time of TensorFlow's kernel, smoothed or not
     def rows(z):
-        p, top, rest = _softmax(z, -1)
+        p = tf.nn.softmax(z)
+        rest, top = tf.squeeze(_log_sum_exp_of_softmax(p, -1), -1), tf.reduce_max(z, -1)
         z_label = tf.gather(z, labels, batch_dims=len(labels.shape))
-        values = tf.squeeze(rest, -1) + (tf.squeeze(top, -1) - z_label)
-        share = smoothing / _size(z, -1)
+        values = rest + (top - z_label)
         if smoothing:
             values += smoothing * z_label - share * tf.reduce_sum(z, -1)
+        return values, lambda upstream: (p - one_hot()) * upstream[..., None]
 
-        def gradient(upstream):
-            y = tf.one_hot(labels, classes, 1 - smoothing + share, share, dtype=z.dtype)
-            return (p - y) * upstream[..., None]
-
-        return values, gradient
-
-    return _nan_unless(valid, rows(logits))
+    if _softmax_pays(logits, -1):
+        values = rows(logits)
+    elif smoothing:
+        values = crossentropy(one_hot(), logits, -1)
+    else:
+        values = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    return _nan_unless(valid, values)
 
 
 def of_labels(option, labels):
@@ -115,7 +148,9 @@ def at_least(x, low):
 
 def _with_value(x, value):
     """`value`, exactly, with the gradient of x; NaN where x is."""
-    return ops.stop_gradient(value) + (x - ops.stop_gradient(x))
+    if keras.config.backend() != "tensorflow":
+        return ops.stop_gradient(value) + (x - ops.stop_gradient(x))
+    return ops.custom_gradient(lambda x: (value, lambda upstream: upstream))(x)  # without the two passes
 
 
 def smooth_binary(y, label_smoothing):
@@ -140,9 +175,16 @@ def at_labels(loss, x, labels, axis):
     """
     labels, valid = _in_range(loss, labels, shapes.sizes_of(x)[axis], axis)
     if _is_last_on_tensorflow(x, axis):
-        import tensorflow as tf  # one operation where Keras's take_along_axis has twenty
+        import tensorflow as tf
 
-        return _nan_unless(valid, tf.gather(x, labels, batch_dims=len(labels.shape)))
+        @tf.custom_gradient  # one operation each way, where Keras's take_along_axis has twenty, and gather's gradient
+        def entries(x):
+            def gradient(upstream):
+                return tf.one_hot(labels, shapes.sizes_of(x)[-1], dtype=x.dtype) * upstream[..., None]
+
+            return tf.gather(x, labels, batch_dims=len(labels.shape)), gradient
+
+        return _nan_unless(valid, entries(x))
     index = ops.expand_dims(labels, axis)
     return _nan_unless(valid, ops.squeeze(ops.take_along_axis(x, index, axis), axis))
 
@@ -177,20 +219,20 @@ def _nan_unless(valid, x):
 
 def _in_range(loss, labels, classes, axis):
     """Labels with 0 for what is no class, and which of them were classes: None if it is known that all were."""
-    valid = ops.logical_and(labels >= 0, labels < classes)
-    all_valid = concrete(ops.all(valid))
-    if all_valid is not None and all_valid:
-        return labels, None
-    if all_valid is not None:
-        seen = ops.convert_to_numpy(labels)
-        wrong = sorted({int(label) for label in seen[~ops.convert_to_numpy(valid)]})
+    seen = concrete(labels)
+    if seen is None:
+        valid = ops.logical_and(labels >= 0, labels < classes)
+        return ops.where(valid, labels, 0), valid
+    valid = (seen >= 0) & (seen < int(classes))
+    if not valid.all():
+        wrong = sorted({int(label) for label in seen[~valid]})
         names = {shapes.NAN_LABEL: "NaN", shapes.NOT_WHOLE: "a label that is no whole number"}
         shown = ", ".join(str(names.get(label, label)) for label in wrong[:5])
         raise ValueError(
             f"{loss}: `y_true` must hold class indices from 0 to {int(classes) - 1}, the size of axis {axis} of y_pred "
             f"less one. Received: {shown}{' and others' if len(wrong) > 5 else ''}"
         )
-    return ops.where(valid, labels, 0), valid
+    return labels, None
 
 
 def is_label(x, labels, axis):
@@ -220,6 +262,18 @@ def divide_no_nan(x, y):
         return x / y if y else 0 * x
     zero = ops.equal(y, 0)
     return ops.where(zero, 0, x / ops.where(zero, 1, y))
+
+
+def one_minus_exp(x):
+    """1 - exp(x) for x <= 0, with all its digits near 0: of a log-probability 1 - p."""
+    if keras.config.backend() != "tensorflow":
+        return -ops.expm1(x)
+
+    @ops.custom_gradient  # TensorFlow's expm1 takes twice as long: with y = tanh(-x/2) it is 2 y / (1 + y)
+    def one_minus_exp(x):
+        return 2 * ops.softsign(ops.tanh(-0.5 * x)), lambda upstream: -upstream * ops.exp(x)
+
+    return one_minus_exp(x)
 
 
 def focusing(miss, gamma):
@@ -256,9 +310,11 @@ def log_cosh(x):
 
 def _log_cosh(x):
     size = absolute(x)
-    near = -0.5 * ops.log1p(-ops.square(ops.tanh(ops.clip(x, -1, 1))))  # cosh^-2 = 1 - tanh^2
-    far = size + ops.log1p(ops.exp(-2 * size)) - 0.6931471805599453
-    return ops.where(size < 1, near, far)
+    near = ops.clip(size, 0, 20)  # beyond it log cosh is a straight line
+    sinh_squared = ops.square(ops.softsign(ops.tanh(near / 2))) * ops.exp(
+        near
+    )  # of near / 2; cosh x = 1 + 2 sinh²(x/2)
+    return ops.log1p(2 * sinh_squared) + (size - near)
 
 
 def _log_cosh_and_tanh(x):
