@@ -94,6 +94,19 @@ def test_value_and_gradients_are_those_of_the_ordinary_path(options, shape, dtyp
     assert_same(*both, 1e-5 if dtype == "float32" else 1e-10)
 
 
+@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.1}, {"z_loss": 0.01, "reduction": "none"}], ids=str)
+def test_many_classes(rng, options):
+    """So many that a chunk's values come from the softmax, and not from TensorFlow's loss of few logits."""
+    head = make(rng, "float32", units=2000)
+    loss = keras_lossbox.SparseCategoricalCrossentropy(True, chunk_size=48, **options)
+    x, y_true = rng.normal(size=(100, FEATURES)).astype("float32"), rng.integers(0, 2000, 100)
+    of_chunks = results(loss, head, x, y_true, None, chunked=True)
+    exact = make(np.random.default_rng(0), "float64", units=2000)
+    exact.set_weights([weight.astype("float64") for weight in head.get_weights()])
+    in_float64 = type(loss).from_config(loss.get_config() | {"dtype": "float64"})
+    assert_same(of_chunks, results(in_float64, exact, x.astype("float64"), y_true, None, chunked=False), 2e-6)
+
+
 @pytest.mark.matrix
 @pytest.mark.parametrize("reduction", ["mean", "none"])
 def test_under_xla(rng, reduction):
