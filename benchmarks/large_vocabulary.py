@@ -72,7 +72,7 @@ def _child(what, who, mode, rows, classes, rounds):
     import numpy as np
 
     import keras_lossbox
-    from keras_lossbox.heads import LinearHead
+    from keras_lossbox import LinearHead
 
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)

@@ -8,8 +8,9 @@ import shutil
 import sys
 
 import keras_lossbox
-from keras_lossbox import demo, plots
-from keras_lossbox.base import snake_case
+from keras_lossbox import plots
+from keras_lossbox.core.registry import snake_case
+from keras_lossbox.tools import demo
 
 
 def main(arguments=None):

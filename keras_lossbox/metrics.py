@@ -2,10 +2,11 @@
 
 import keras
 
-from keras_lossbox.base import PACKAGE, snake_case
-from keras_lossbox.combine import adapt, deserialize
-from keras_lossbox.numerics import divide_no_nan
-from keras_lossbox.reduction import total_and_divisor
+from keras_lossbox.core import host, reduction
+from keras_lossbox.core.adapt import adapt, deserialize
+from keras_lossbox.core.construction import names_in_errors
+from keras_lossbox.core.registry import PACKAGE, snake_case
+from keras_lossbox.functions.elementary import divide_no_nan
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -19,7 +20,7 @@ class MeanLoss(keras.metrics.Metric):
     in the batch (`BalancedBinaryCrossentropy`) is averaged as it was in each batch.
 
     Args:
-        loss: a loss: the box's, Keras's or your own. Its `reduction` does not matter. Not a `WeightedSum`, whose
+        loss: a loss: this package's, Keras's or your own. Its `reduction` does not matter. Not a `WeightedSum`, whose
             `.metrics()` gives one of these for each part.
         name: by default the loss's class in snake_case.
         dtype: of the sums; `keras.config.floatx()` by default.
@@ -53,10 +54,12 @@ class MeanLoss(keras.metrics.Metric):
         self.total = self.add_variable(shape=(), initializer="zeros", name="total")
         self.divisor = self.add_variable(shape=(), initializer="zeros", name="divisor")
 
+    @host.as_written
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Adds a batch."""
-        values, weights, mask = self._adapted.values(y_true, y_pred, sample_weight)
-        total, divisor = total_and_divisor(values, weights, mask, "mean_with_sample_weight")
+        with names_in_errors(type(self.loss).__name__):
+            batch = self._adapted.prepare(y_true, y_pred, sample_weight)
+            total, divisor = reduction.score(self._adapted.evaluate(batch), "mean_with_sample_weight")
         self.total.assign_add(keras.ops.cast(total, self.dtype))
         self.divisor.assign_add(keras.ops.cast(keras.ops.convert_to_tensor(divisor, total.dtype), self.dtype))
 

@@ -13,9 +13,9 @@ import numpy as np
 from scipy import special
 
 import keras_lossbox
-from keras_lossbox.categorical import _Categorical, _Sparse
-from keras_lossbox.options import Choice, Flag, Integer, Number, Option
-from keras_lossbox.regions import Overlap
+from keras_lossbox import targets
+from keras_lossbox.core.options import Choice, Flag, Integer, Number, declared
+from keras_lossbox.losses.overlap.base import Overlap
 
 CLASSES = 3  # the size of the last axis of every y_pred
 
@@ -145,9 +145,10 @@ class Case:
             return "binary" if case.options.get("multi_label") else "indices"
         if issubclass(case.cls, Overlap):
             return "indices" if case.options.get("mode") == "multiclass" else "binary"
-        if case.cls.head == "softmax":
-            return label_kinds(case.cls)[0]
-        return {None: "real", "sigmoid": "binary"}[case.cls.head]
+        data = case.build().targets(np.zeros((2, CLASSES)))
+        if isinstance(data, targets.Classes):
+            return label_kinds(case.build())[0]
+        return "binary" if isinstance(data, targets.Binary) else "real"
 
     @property
     def of_region(self):
@@ -158,18 +159,18 @@ class Case:
     def is_batch_statistic(self):
         """Whether a sample's value depends on the others."""
         loss = self.build()
-        over_batch = issubclass(self.cls, Overlap) and not loss.by_sample()
+        over_batch = issubclass(self.cls, Overlap) and not loss.by_sample
         return over_batch or self.name == "BalancedBinaryCrossentropy"
 
     def values_shape(self, y_pred):
         """The shape of what `call` gives."""
         if self.of_region or self.options.get("axes") == "sample":
             return y_pred.shape[:1]
-        return y_pred.shape if self.build().axis is None else y_pred.shape[:-1]
+        return y_pred.shape if self.build().targets(y_pred).axis is None else y_pred.shape[:-1]
 
     @property
     def takes_probabilities(self):
-        return "from_logits" in declared_options(self.inner.cls) and not self.inner.options.get("from_logits")
+        return "from_logits" in declared(self.inner.cls) and not self.inner.options.get("from_logits")
 
     def data(self, rng, shape=(6,), dtype="float32"):
         """y_true and y_pred for samples of `shape`."""
@@ -190,10 +191,7 @@ class Case:
 
 def declared_options(cls):
     """The options that a class declares, by name."""
-    found = {}
-    for klass in cls.__mro__:
-        found |= {k: v for k, v in vars(klass).items() if isinstance(v, Option) and k not in found}
-    return found
+    return declared(cls)
 
 
 def other_values(name, option):
@@ -214,15 +212,14 @@ def other_values(name, option):
     raise NotImplementedError(f"say which values a {type(option).__name__} can have")
 
 
-def label_kinds(cls, mode=None):
+def label_kinds(loss):
     """For losses of several classes: whether they take one-hot labels, class indices, or both."""
-    align = getattr(cls, "align", None)
-    if mode == "multiclass":
+    data = loss.targets(np.zeros((2, CLASSES)))
+    if isinstance(data, targets.Regions) and data.mode == "multiclass":
         return ["one_hot", "indices"]
-    if cls.head != "softmax":
+    if not isinstance(data, targets.Classes) or isinstance(loss, keras_lossbox.Masked | keras_lossbox.ZeroOne):
         return [None]
-    takes = {_Sparse.align: ["indices"], _Categorical.align: ["one_hot", "indices"]}
-    return takes.get(align, ["one_hot"])
+    return {"indices": ["indices"], "one_hot": ["one_hot"]}.get(data.labels, ["one_hot", "indices"])
 
 
 def _cases():
@@ -241,7 +238,7 @@ def _cases():
         for variant in variants:
             distinct.setdefault(json.dumps(cls(**variant[0]).get_config()), variant)
         for variant, is_main, again in distinct.values():
-            kinds = label_kinds(cls, variant.get("mode"))
+            kinds = label_kinds(cls(**variant))
             shared = issubclass(cls, Overlap) and cls is not keras_lossbox.Dice  # the code that looks at labels
             for labels in kinds if is_main and not shared else kinds[-1:]:
                 yield Case(cls, variant, labels, is_main, again)

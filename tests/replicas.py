@@ -14,7 +14,6 @@ from backends import with_mask
 from cases import MAIN_CASES
 
 import keras_lossbox as box
-from keras_lossbox import numerics
 
 SHARDS = {2: (5, 2), 4: (3, 1, 2, 1)}[int(sys.argv[1])]
 tf.config.set_logical_device_configuration(
@@ -96,10 +95,6 @@ global_cases = [case for case in MAIN_CASES if not (case.name in LOCAL and case.
 chosen = {case.cls: case for case in global_cases}.values()  # the last of each class: from logits, with options
 of_batch = [case for case in global_cases if case.is_batch_statistic and case not in chosen]
 cases = {str(case): compare(case) for case in (*chosen, *of_batch)}
-# Once more as they are computed from many logits: what the other losses over classes are made of, too.
-numerics._softmax_pays = lambda *arguments, **options: True
-from_many = "CategoricalCrossentropy", "SparseCategoricalCrossentropy", "CategoricalFocalCrossentropy"
-cases |= {f"{case}, from many logits": compare(case) for case in chosen if case.name in from_many}
 trained = {
     str(loss): compare_training(loss)
     for loss in (

@@ -222,7 +222,10 @@ def test_streaming_mean_is_that_of_tf1_metrics(rng):
 
 
 def test_a_subclass_that_does_not_ask_for_logits_gets_probabilities(rng):
-    class Brier(box.BinaryCrossentropy):
+    class Brier(box.Loss):
+        def targets(self, y_pred):
+            return box.targets.Binary(from_logits=False)
+
         def call(self, y_true, y_pred):
             return keras.ops.mean(keras.ops.square(y_true - y_pred), -1)
 

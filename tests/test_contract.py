@@ -21,8 +21,8 @@ from cases import (
 )
 
 import keras_lossbox
-from keras_lossbox.options import Choice, Flag, Integer, Number, to_config
-from keras_lossbox.reduction import REDUCTIONS
+from keras_lossbox.core.options import Choice, Flag, Integer, Number, to_config
+from keras_lossbox.core.reduction import REDUCTIONS
 
 every_case = pytest.mark.parametrize(
     "case", [pytest.param(case, marks=[pytest.mark.matrix] if case.again else []) for case in CASES], ids=str
@@ -33,7 +33,7 @@ numpy = keras.ops.convert_to_numpy
 
 def names(case):
     """What an error may call the loss: a loss made of losses lets the part speak."""
-    return f"({case.name}|{case.inner.name}|_Adapted)"
+    return f"({case.name}|{case.inner.name})"
 
 
 def assert_same(actual, expected, rtol=1e-6):
@@ -201,7 +201,7 @@ def test_refuses_shapes_that_do_not_fit(case, rng):
     wrong = [y_true[:5], y_true[:1], y_true[None], np.stack([y_true] * 2, -1)]
     if case.kind in ("real", "binary"):
         wrong += [y_true[:, :1], y_true[:, :2], y_true[:, 0]]
-    if case.kind == "one_hot" and "indices" not in label_kinds(case.cls, case.options.get("mode")):
+    if case.kind == "one_hot" and "indices" not in label_kinds(case.build()):
         wrong += [y_true[:, :1], y_true[:, 0]]
     for labels in wrong:
         with pytest.raises(ValueError, match=f"{names(case)}: .*must have the same shape") as error:

@@ -8,8 +8,8 @@ import zipfile
 
 import pytest
 
-from keras_lossbox import demo
 from keras_lossbox.__main__ import main
+from keras_lossbox.tools import demo
 
 pytestmark = pytest.mark.xdist_group("demo")
 
@@ -54,7 +54,7 @@ def test_prints_the_table(finished):
 def test_shows_progress_and_what_came_back(finished):
     printed = finished[1]
     assert f"Epoch {demo.EPOCHS}/{demo.EPOCHS}" in printed
-    assert "loss class   keras_lossbox.binary.BinaryCrossentropy\n" in printed
+    assert "loss class   keras_lossbox.losses.binary.BinaryCrossentropy\n" in printed
     assert "pos_weight=32.44\n" in printed
     steps = 27 * demo.EPOCHS  # 836 pictures in batches of 32
     assert f"from step {steps} to {steps + 27}" in " ".join(printed.split())

@@ -9,7 +9,7 @@ from backends import BACKEND
 from keras import layers
 
 import keras_lossbox as box
-from keras_lossbox.diagnosis import Diagnosis, diagnose
+from keras_lossbox.tools.diagnose import Diagnosis, diagnose
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Keras warns of some of the mistakes that are made here
 N, C = 64, 4

@@ -19,7 +19,7 @@ import pytest
 from cases import CASES, declared_options
 
 import keras_lossbox as box
-from keras_lossbox.options import Axes, Integer
+from keras_lossbox.core.options import Axes, Integer
 
 X, Y = np.zeros((2, 2), "float32"), np.zeros((2, 3), "float32")
 EVENTS = {"os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen", "marshal.loads", "pickle.find_class"}
@@ -87,7 +87,7 @@ NO_LOSS = {  # what is put in the place of a loss, and must never become one
     "pickle": thing("pickle", "loads", {"data": "cposix\nsystem\n."}),
     "a module of the attacker's": thing("lossbox_hostile", "Backdoor"),
     "a module of the attacker's in keras": thing("keras.lossbox_hostile", "Backdoor"),
-    "a module of ours": thing("keras_lossbox.demo", "main"),
+    "a module of ours": thing("keras_lossbox.tools.demo", "main"),
     "a function of keras that is no loss": thing("keras.utils", "function", "get_file", "get_file"),
     "a private function of keras": thing("keras.src.utils.python_utils", "func_load", {"code": "x"}),
     "a layer of keras": thing("keras.layers", "Dense", {"units": 1}),

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import keras_lossbox
-from keras_lossbox.heads import LinearHead
+from keras_lossbox import LinearHead
 
 if BACKEND != "tensorflow":
     pytest.skip("the chunked path is TensorFlow's", allow_module_level=True)
@@ -280,7 +280,7 @@ def test_weights_are_those_of_dense(rng):
 
 
 TIED = """
-import keras, numpy as np, keras_lossbox, keras_lossbox.heads
+import keras, numpy as np, keras_lossbox
 model = keras.saving.load_model("{file}")
 assert model.layers[-1].tied_to is model.get_layer("embedding")
 ids = np.arange(60).reshape(12, 5) % 23

@@ -22,6 +22,7 @@ from scipy import integrate, special
 import keras_lossbox as box
 from keras_lossbox import plots
 from keras_lossbox.__main__ import loss_options, main
+from keras_lossbox.tools.curves import name_of
 
 matplotlib.use("Agg")
 
@@ -34,7 +35,7 @@ def _close_figures():
 
 def named(value):
     """The repr of a loss that is the same in every process, for the names of tests."""
-    return plots._name(value) if isinstance(value, keras.losses.Loss) else None
+    return name_of(value) if isinstance(value, keras.losses.Loss) else None
 
 
 def axes():
@@ -143,7 +144,7 @@ if hasattr(keras.losses, "CategoricalGeneralizedCrossEntropy"):  # not in Keras 
     FORMULAS.append((generalized, None, [(lambda p: 2 - 2 * np.sqrt(p), lambda p: -1 / np.sqrt(p))]))
 
 
-@pytest.mark.parametrize("loss, kind, expected", FORMULAS, ids=[f"{plots._name(row[0])}-{row[1]}" for row in FORMULAS])
+@pytest.mark.parametrize("loss, kind, expected", FORMULAS, ids=[f"{name_of(row[0])}-{row[1]}" for row in FORMULAS])
 def test_the_numbers_on_the_curves(loss, kind, expected):
     drawn = curves(plots.plot_loss(loss, ax=axes(), kind=kind))
     assert len(drawn) == len(expected)

@@ -16,6 +16,7 @@ from backends import with_mask
 from keras import ops
 
 import keras_lossbox as box
+from keras_lossbox.core.options import Flag, Number
 
 numpy = ops.convert_to_numpy
 
@@ -107,25 +108,61 @@ def test_a_loss_of_one_number_for_the_batch_refuses_weights_and_masks():
             call()
 
 
-def test_call_can_ask_for_the_mask_and_for_the_logits():
+def test_compute_gets_the_mask_and_the_logits():
     class Centred(box.Loss):
-        """Deviation from the batch mean, of the entries that count."""
+        """Deviation from the batch mean, of the entries that are valid."""
 
-        def call(self, y_true, y_pred, mask):
-            keep = ops.ones_like(y_pred) if mask is None else ops.cast(mask, y_pred.dtype)
-            mean = ops.sum(keep * y_pred) / ops.sum(keep)
-            return ops.mean(ops.square(y_pred - mean), -1)
+        def compute(self, batch):
+            p = batch.y_pred
+            keep = ops.ones_like(p) if batch.valid is None else ops.cast(batch.valid_entries, p.dtype)
+            mean = ops.sum(keep * p) / ops.sum(keep)
+            return batch.values(ops.mean(ops.square(p - mean), -1))
 
     p = np.array([[1.0], [3.0], [np.nan]], "float32")
     assert numpy(Centred(reduction="sum")(np.zeros((3, 1)), p, [1, 1, 0])) == 2
 
     class Doubled(box.BinaryCrossentropy):
-        def call(self, y_true, y_pred, **context):
-            return 2 * super().call(y_true, y_pred, **context)
+        def compute(self, batch):
+            values = super().compute(batch)
+            return values._replace(values=2 * values.values)
 
     y, z = [[1.0]], [[0.3]]
     for options in ({}, {"from_logits": True}):
         assert numpy(Doubled(**options)(y, z)) == 2 * numpy(box.BinaryCrossentropy(**options)(y, z))
+
+
+def test_a_call_that_would_never_be_used_is_an_error():
+    with pytest.raises(TypeError, match=r"Tripled: its base BinaryCrossentropy computes with `compute\(batch\)`"):
+
+        class Tripled(box.BinaryCrossentropy):
+            def call(self, y_true, y_pred):
+                return 3 * super().call(y_true, y_pred)
+
+
+def test_a_subclass_of_a_loss_that_calls_may_call():
+    class Tripled(box.Huber):
+        def call(self, y_true, y_pred):
+            return 3 * super().call(y_true, y_pred)
+
+    assert numpy(Tripled(2.0)([[0.0]], [[1.0]])) == 1.5
+
+
+def test_options_may_be_declared():
+    class Expectile(box.Loss):
+        expectile = Number(0.5, low=0, high=1)
+        squared = Flag(True, keyword=True)
+
+        def call(self, y_true, y_pred):
+            error = y_true - y_pred
+            weight = ops.where(error < 0, 1 - self.expectile, self.expectile)
+            return ops.mean(weight * (ops.square(error) if self.squared else ops.abs(error)), -1)
+
+    loss = Expectile(0.25, squared=False, name="mine")
+    assert repr(loss) == "Expectile(expectile=0.25, name='mine', squared=False)"
+    assert numpy(loss([[0.0]], [[2.0]])) == 1.5
+    assert Expectile.from_config(loss.get_config()).get_config() == loss.get_config()
+    with pytest.raises(ValueError, match=r"Expectile: `expectile` must be a number in \[0, 1\]"):
+        Expectile(2.0)
 
 
 def test_call_that_is_missing_says_so():

@@ -1,0 +1,129 @@
+"""What follows from the registered losses, written where it is read: `python docs/generate.py`.
+
+* `keras_lossbox/__init__.pyi`, the signatures with types, for editors and type checkers;
+* the table of losses in README.md: each loss, the first line of its docstring, its options;
+* the list of losses on each page of docs/reference that has a line `<!-- losses of MODULE -->`;
+* tests/frozen_names.json, what saved files may hold: names and options are added to it, and never taken away.
+
+`tests/test_generated.py` fails while one of them is not up to date.
+"""
+
+import inspect
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).parent.parent
+TAIL = ("reduction", "name", "dtype")
+sys.path.insert(0, str(ROOT))  # the checkout, installed or not
+
+
+def stub():
+    """The text of `__init__.pyi`."""
+    import keras_lossbox
+    from keras_lossbox.core.options import declared
+
+    source = (ROOT / "keras_lossbox" / "__init__.py").read_text()
+    imports = re.findall(r"^from (\S+) import (.*)$", source, re.MULTILINE)
+    lines = ["# Written by docs/generate.py from the declared options; do not edit.", ""]
+    lines += ["from collections.abc import Sequence", "from typing import Any, Literal", ""]
+    lines += ["import keras", "from numpy.typing import ArrayLike", ""]
+    for module, names in imports:
+        lines += [f"from {module} import {name} as {name}" for name in names.split(", ")]
+    lines += [
+        "",
+        "DType = str | keras.DTypePolicy | None",
+        f"Reduction = {declared(keras_lossbox.Loss)['reduction'].annotation}",
+    ]
+    lines += ["", "__all__: list[str]"]
+    for cls in sorted(keras_lossbox.available().values(), key=lambda cls: cls.__name__):
+        types = {name: option.annotation + " | None" * option.optional for name, option in declared(cls).items()}
+        types |= {"reduction": "Reduction", "name": "str | None", "dtype": "DType"}
+        parameters, star = ["self"], False
+        for name, parameter in inspect.signature(cls).parameters.items():
+            if parameter.kind is parameter.KEYWORD_ONLY and not star:
+                parameters, star = [*parameters, "*"], True
+            default = "" if parameter.default is parameter.empty else f" = {parameter.default!r}"
+            parameters.append(f"{name}: {types[name]}{default}")
+        lines += ["", f"class {cls.__name__}(Loss):"]
+        lines += [f"    {name}: Any" for name in declared(cls) if name not in TAIL]
+        lines += [f"    def __init__({', '.join(parameters)}) -> None: ..."]
+        if "metrics" in vars(cls):
+            lines += ["    def metrics(self) -> list[MeanLoss]: ..."]
+    command = [sys.executable, "-m", "ruff", "format", "--stdin-filename", "__init__.pyi", "-"]
+    formatted = subprocess.run(command, input="\n".join(lines) + "\n", capture_output=True, text=True, check=True)
+    return formatted.stdout
+
+
+def with_table(readme):
+    """The README with its table of losses."""
+    import keras_lossbox
+
+    rows = ["| loss | for | options |", "|---|---|---|"]
+    for classes in by_module().values():
+        for cls in classes:
+            options = [f"`{name}`" for name in inspect.signature(cls).parameters if name not in TAIL]
+            what = inspect.getdoc(cls).splitlines()[0].rstrip(".")
+            rows.append(f"| `{cls.__name__}` | {what} | {' '.join(options)} |")
+    assert len(rows) == 2 + len(keras_lossbox.available())
+    start, end = "<!-- --8<-- [start:losses] -->", "<!-- --8<-- [end:losses] -->"
+    before, rest = readme.split(start)
+    return f"{before}{start}\n\n" + "\n".join(rows) + f"\n\n{end}{rest.split(end)[1]}"
+
+
+def by_module():
+    """The losses of each module, in the order in which they are written, those of one kind of data together."""
+    import keras_lossbox  # noqa: F401  (registers them)
+    from keras_lossbox.core.registry import in_order
+
+    found = {}
+    for cls in in_order():
+        found.setdefault(cls.__module__, []).append(cls)
+    return found
+
+
+def with_directives(page):
+    """A reference page with a directive for each loss of the modules that it names."""
+    modules = by_module()
+
+    def directives(found):
+        names = [f"::: {module}.{cls.__name__}" for module in found[1].split() for cls in modules[module]]
+        options = {"WeightedSum": "\n    options:\n      members: [metrics]"}
+        texts = [name + options.get(name.split(".")[-1], "") for name in names]
+        return f"<!-- losses of {found[1]} -->\n\n" + "\n\n".join(texts) + "\n"
+
+    return re.sub(r"<!-- losses of ([\w. ]+) -->\n(?:\n::: .*\n(?:    .*\n)*)*", directives, page)
+
+
+def frozen_names(text):
+    """The registered names and their options, with those that are new."""
+    import keras
+
+    import keras_lossbox
+
+    known = json.loads(text)
+    for cls in keras_lossbox.available().values():
+        name = keras.saving.get_registered_name(cls)
+        known[name] = sorted({*known.get(name, ()), *inspect.signature(cls).parameters})
+    return json.dumps(dict(sorted(known.items())), indent=1) + "\n"
+
+
+def outputs():
+    """Each file that is generated, wholly or in part, with the text that it should have."""
+    readme, frozen = ROOT / "README.md", ROOT / "tests" / "frozen_names.json"
+    pages = sorted((ROOT / "docs" / "reference").glob("*.md"))
+    return {
+        ROOT / "keras_lossbox" / "__init__.pyi": stub(),
+        readme: with_table(readme.read_text()),
+        frozen: frozen_names(frozen.read_text()),
+        **{page: with_directives(page.read_text()) for page in pages},
+    }
+
+
+if __name__ == "__main__":
+    for path, text in outputs().items():
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+            print(f"wrote {path.relative_to(ROOT)}")

@@ -1,0 +1,1 @@
+"""What every loss needs, and nothing of any one loss."""

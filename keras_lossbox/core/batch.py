@@ -1,0 +1,114 @@
+"""The two values that flow through a loss: the `Batch` that a formula is given, and the `Values` that it returns."""
+
+from typing import Any, NamedTuple
+
+from keras import ops
+
+from keras_lossbox.core import shapes
+from keras_lossbox.functions.elementary import sizes_of
+
+
+class Values(NamedTuple):
+    """What a formula returns: values, and the weights and the mask that are still to be applied to them, or None.
+
+    A value that is not defined (an anchor without a positive, a list without a relevant item) is masked here: it leaves
+    the mean, and its sample stays a partner of the others.
+    """
+
+    values: Any
+    weights: Any = None
+    mask: Any = None
+
+
+class Batch(NamedTuple):
+    """What a formula is given: tensors that fit each other.
+
+    What is masked or has weight 0 is replaced, in labels by 0 and in predictions by 1, so that no NaN gets into a
+    formula that compares or adds up several samples; `valid` says where.
+    """
+
+    y_true: Any
+    y_pred: Any
+    from_logits: bool | None = None  # True also where the logits behind a sigmoid or softmax are in y_pred's place
+    axis: int | None = -1  # of y_pred, that the values lack; None: none
+    weights: Any = None  # of the values, or None; they can be broadcast to the values' shape
+    mask: Any = None  # the same: True for what is neither masked by a layer nor left out by an option
+    layer_mask: Any = None  # the part of it that comes from layers
+    invalid: Any = None  # where labels are none, of which a traced graph cannot tell before it runs; their loss is NaN
+    linear: Any = None  # what the logits `y_pred` were computed from by a `LinearHead`: then y_pred is not to be read
+
+    @property
+    def valid(self):
+        """Which samples (or, for `axis` None, entries) are neither masked nor of weight 0; None for all."""
+        return logical_and_optional(self.mask, None if self.weights is None else ops.not_equal(self.weights, 0))
+
+    @property
+    def valid_entries(self):
+        """The same with `axis`, so that it can be broadcast to y_pred."""
+        valid = self.valid
+        return (
+            valid if valid is None or self.axis is None or len(valid.shape) == 0 else ops.expand_dims(valid, self.axis)
+        )
+
+    def values(self, values):
+        """`values` with the weights and the mask of the batch."""
+        return Values(values, self.weights, self.mask)
+
+
+def logical_and_optional(mask, other):
+    """Where `mask` and `other` are true; either may be None, which is true everywhere."""
+    if mask is None or other is None:
+        return other if mask is None else mask
+    return ops.logical_and(mask, other)
+
+
+def replace_invalid(batch, sizes, softmax):
+    """The batch with harmless numbers where it is not `valid`: 0 * NaN is NaN, so that must not enter a formula.
+
+    `softmax`: a class that is left out must stay in y_pred as long as another class of its pixel is not.
+    """
+    if batch.valid is None:
+        return batch
+    rank = len(sizes)
+    entries = ops.broadcast_to(batch.valid, shapes.without_axis(sizes, batch.axis))  # fails in the run if it must
+    entries = entries if batch.axis is None else ops.expand_dims(entries, batch.axis)
+    labels, predictions = entries, entries
+    if len(batch.y_true.shape) < rank:  # class indices or group labels, which lack the last axes or that of the classes
+        labels = ops.any(labels, -1 if batch.axis is None else batch.axis)
+        while len(labels.shape) > len(batch.y_true.shape):
+            labels = ops.any(labels, -1)
+    if batch.axis is None and softmax:
+        predictions = ops.any(predictions, -1, keepdims=True)
+    return batch._replace(
+        y_true=ops.where(labels, batch.y_true, 0),
+        y_pred=batch.y_pred if batch.linear is not None else ops.where(predictions, batch.y_pred, 1),
+    )
+
+
+def settle(values, invalid, everywhere):
+    """`Values` whose weights and mask fit the values as the formula really gave them, and NaN where labels were none.
+
+    A value of a whole sample is masked if all entries of the sample are, and NaN if any of their labels is none;
+    `everywhere`: then all values are, since each is made of all samples.
+    """
+    values, weights, mask = values
+    sizes = sizes_of(values)
+    if len(sizes) == 0 and (mask is not None or (weights is not None and any(n != 1 for n in weights.shape))):
+        raise ValueError(
+            "`call` returned one number for the whole batch, so that sample weights and masks cannot be applied; "
+            "return one value per sample, or write `compute`"
+        )
+    if mask is not None:
+        mask = shapes.align_weights("mask", _any_beyond(mask, len(sizes)), sizes)
+    if weights is not None:
+        weights = shapes.align_weights("sample_weight", weights, sizes)
+    if invalid is not None:
+        invalid = ops.any(invalid) if everywhere else _any_beyond(invalid, len(sizes))
+        values = ops.where(invalid, float("nan"), values)
+    return Values(values, weights, mask)
+
+
+def _any_beyond(mask, rank):
+    """Along the axes that are more than `rank`, whether the mask is true anywhere."""
+    axes = tuple(range(rank, len(mask.shape)))
+    return ops.any(mask, axes) if axes else mask

@@ -1,0 +1,90 @@
+"""How a loss is constructed: the constructor that follows from the declared options, checks, and then read-only."""
+
+import abc
+import contextlib
+import inspect
+
+from keras_lossbox.core import options
+from keras_lossbox.core.registry import PACKAGE
+
+DEFAULT_REDUCTION = "sum_over_batch_size"
+TAIL = {  # the last positional parameters of every loss
+    name: inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default)
+    for name, default in (("reduction", DEFAULT_REDUCTION), ("name", None), ("dtype", None))
+}
+
+
+@contextlib.contextmanager
+def names_in_errors(name, alone=False):
+    """Puts the name of a loss or function before an error; core and functions know of none.
+
+    `alone`: in place of the names that stand there already, those of losses of which the user knows nothing.
+    """
+    try:
+        yield
+    except ValueError as error:
+        unnamed = getattr(error, "unnamed", str(error))
+        error.args = (f"{name}: {unnamed if alone else error}",)
+        error.unnamed = unnamed
+        raise
+
+
+class ConstructThenFreeze(abc.ABCMeta):
+    """The metaclass of losses: an instance is complete, can be saved and is read-only when its constructor returns."""
+
+    def __call__(cls, *args, **kwargs):
+        parameters = parameters_of(cls)
+        unknown = sorted(set(kwargs) - set(parameters)) if cls.__module__.startswith(f"{PACKAGE}.") else None
+        if unknown:  # Python's own message would name the base class that the option was passed on to
+            raise TypeError(f"{cls.__name__}: unexpected option {unknown[0]!r}. Options: {', '.join(parameters)}")
+        with names_in_errors(cls.__name__):
+            loss = super().__call__(*args, **kwargs)
+        loss.get_config()  # an option that the constructor forgot to store shows here, not when a model is saved
+        loss.__dict__["_frozen"] = True
+        return loss
+
+    @property
+    def __signature__(cls):  # for help() and notebooks, which would show (*args, **kwargs)
+        own = inspect.signature(cls.__init__).parameters
+        passed_on = [p.replace(kind=p.KEYWORD_ONLY) for name, p in parameters_of(cls).items() if name not in own]
+        return inspect.Signature([p for p in list(own.values())[1:] if p.kind is not p.VAR_KEYWORD] + passed_on)
+
+
+def parameters_of(cls):
+    """The constructor's parameters by name, those that it passes on with **kwargs included."""
+    found = {}
+    for klass in cls.__mro__:
+        if "__init__" not in vars(klass):
+            continue
+        parameters = list(inspect.signature(klass.__init__).parameters.values())[1:]
+        for parameter in parameters:
+            if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+                found.setdefault(parameter.name, parameter)
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            break
+    return found
+
+
+def set_constructor(cls, base):
+    """Gives a class without a constructor of its own the one that follows from the options that it declares."""
+    if "__init__" in vars(cls) or list(options.declared(cls)) == ["reduction"]:
+        return
+    inherited = next(klass for klass in cls.__mro__[1:] if "__init__" in vars(klass))
+    if inherited is not base and not hasattr(inherited.__init__, "from_declarations"):
+        return  # a user's
+    signature = options.signature(cls, TAIL, cls._positional)
+
+    def __init__(self, *args, **kwargs):  # noqa: N807
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        given = bound.arguments
+        base.__init__(self, **{name: given.pop(name) for name in TAIL})
+        for name, value in given.items():
+            setattr(self, name, value)
+        self.__post_init__()
+
+    parameter_self = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    __init__.__signature__ = signature.replace(parameters=[parameter_self, *signature.parameters.values()])
+    __init__.__qualname__ = f"{cls.__qualname__}.__init__"
+    __init__.from_declarations = True
+    cls.__init__ = __init__

@@ -1,0 +1,94 @@
+"""What is private or peculiar in Keras and TensorFlow: each thing once, with its reason.
+
+Private names are used where Keras offers nothing public; `tests/core/test_host.py` tells when one of them breaks.
+"""
+
+import re
+
+import keras
+from keras import ops
+from keras.src.backend import get_keras_mask  # private: on some backends the attribute `_keras_mask` is not the way
+from keras.src.backend.common.variables import AutocastScope  # private: a layer cannot read a variable uncast otherwise
+
+ON_TENSORFLOW = keras.config.backend() == "tensorflow"
+if ON_TENSORFLOW:
+    import tensorflow as tf  # which Keras has imported
+
+LINEAR_LOGITS = "_keras_lossbox_linear"  # an attribute of logits, as Keras's own `_keras_logits` is of probabilities
+
+
+def mask_of(y_pred):
+    """The mask that layers have attached to an output (`Embedding(mask_zero=True)`, `Masking`), or None."""
+    return get_keras_mask(y_pred)
+
+
+def scope_name(name):
+    """A name as TensorFlow allows it for the root of a name scope."""
+    cleaned = re.sub(r"[^A-Za-z0-9_.-]", "_", name)
+    return cleaned if re.match(r"[A-Za-z0-9.]", cleaned) else f"loss{cleaned}"
+
+
+def as_written(function):
+    """Keeps AutoGraph, which would rewrite the code and lose the names in its errors, out of a function."""
+    return tf.autograph.experimental.do_not_convert(function) if ON_TENSORFLOW else function
+
+
+def operation(x):
+    """The operation that gives a tensor of a TensorFlow graph; None for eager tensors and other backends."""
+    found = getattr(x, "op", None)
+    return found if hasattr(found, "inputs") else None
+
+
+def concrete(x):
+    """`x` as a numpy array, or None while a function is traced or transformed, when there are no values yet."""
+    if operation(x) is not None:
+        return None
+    try:
+        return ops.convert_to_numpy(x)
+    except (TypeError, RuntimeError):  # a JAX tracer; a tensor under torch.func
+        return None
+
+
+def logits_behind(y_pred, activation, axis):
+    """The logits that the probabilities `y_pred` were computed from by "sigmoid" or "softmax", or None.
+
+    A saturated activation has gradient 0 through its probabilities, but not through its logits. In a TensorFlow graph
+    the operation itself tells. An eager tensor only carries the attribute by which Keras's own losses do the same
+    (`_keras_logits`, private), and it does not say which activation it was: so that is computed again and compared.
+    """
+    found = operation(y_pred)
+    if found is not None:
+        last = activation == "sigmoid" or axis in (-1, len(y_pred.shape) - 1)
+        return found.inputs[0] if last and found.type.lower() == activation else None
+    logits = getattr(y_pred, "_keras_logits", None)
+    if logits is None or tuple(logits.shape) != tuple(y_pred.shape):
+        return None
+    again = ops.sigmoid(logits) if activation == "sigmoid" else ops.softmax(logits, axis)
+    same = concrete(ops.all(ops.isclose(again, y_pred, rtol=1e-3, atol=0.0, equal_nan=True)))
+    return logits if same is not None and same else None
+
+
+def attach_linear(logits, record):
+    """Lets a loss that is given these very logits find what they were computed from; in TensorFlow graphs only."""
+    if operation(logits) is not None:
+        setattr(logits, LINEAR_LOGITS, record)
+
+
+def linear_behind(logits):
+    """The record that `attach_linear` left on these logits, or None."""
+    return getattr(logits, LINEAR_LOGITS, None)
+
+
+def read_uncast(variable):
+    """The value of a variable as it is now, in the variable's own dtype, also inside a layer of mixed precision."""
+    with AutocastScope(None):
+        value = variable.value if isinstance(variable, keras.Variable) else variable
+    return tf.convert_to_tensor(value) if ON_TENSORFLOW else value  # (Keras's function hands a variable on unread)
+
+
+def replica_context():
+    """The context of a step that `tf.distribute` runs on several replicas; None anywhere else."""
+    if not ON_TENSORFLOW:
+        return None
+    context = tf.distribute.get_replica_context()
+    return None if context is None or context.num_replicas_in_sync == 1 else context

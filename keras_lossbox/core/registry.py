@@ -1,0 +1,99 @@
+"""Which losses there are: `register`, `available`, `get`."""
+
+import difflib
+import re
+import warnings
+
+import keras
+
+PACKAGE = "keras_lossbox"
+__version__ = "0.1.0"
+
+_registry = {}  # snake_case name -> class
+
+
+def snake_case(name):
+    """`BinaryCrossentropy` as `binary_crossentropy`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def register(cls):
+    """Makes a loss of this package known to Keras's saving and to `get` and `available`."""
+    _registry[snake_case(cls.__name__)] = cls
+    return keras.saving.register_keras_serializable(PACKAGE)(cls)
+
+
+def register_of_user(cls, package):
+    """Makes a user's loss known to Keras's saving, so that a saved model finds it.
+
+    Two classes under one name are worth a warning: the later one is what every saved model would load.
+    """
+    key = f"{package}>{cls.__name__}"
+    other = keras.saving.get_custom_objects().get(key)
+    if other is not None and (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
+        warnings.warn(
+            f"{cls.__module__}.{cls.__qualname__} takes the registered name {key!r} from {other.__module__}."
+            f"{other.__qualname__}: saved models will load the new class. Give one of them another name, or write "
+            f'class {cls.__name__}(keras_lossbox.Loss, package="your_package")',
+            stacklevel=4,
+        )
+    keras.saving.register_keras_serializable(package)(cls)
+
+
+def in_order() -> list:
+    """The classes of the losses as their modules define them, for tables."""
+    return list(_registry.values())
+
+
+def available() -> dict:
+    """Every loss of the package: a dict from its snake_case name to its class, sorted by name.
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> keras_lossbox.available()["huber"].__name__
+    'Huber'
+    """
+    return dict(sorted(_registry.items()))
+
+
+def get(identifier: "str | dict | keras.losses.Loss", **options) -> "keras.losses.Loss":
+    """A loss by name, with options; `keras.losses.get` cannot find the losses of other packages.
+
+    Args:
+        identifier: a name in snake_case or as the class is written (`"keras_lossbox>"` before it is allowed), a
+            serialised loss (the dict that `keras.losses.serialize` gives), or a loss, which is returned as it is.
+        **options: the constructor's options; beside a dict they replace what it says.
+
+    Returns:
+        A `keras_lossbox.Loss` (from a dict: whatever loss it describes).
+
+    Raises:
+        ValueError: for an unknown name (the nearest known ones are named) or an option that the loss does not have.
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> keras_lossbox.get("binary_crossentropy", pos_weight=3.0)
+    BinaryCrossentropy(pos_weight=3.0)
+    """
+    if isinstance(identifier, dict):
+        return keras.losses.deserialize({**identifier, "config": {**(identifier.get("config") or {}), **options}})
+    if isinstance(identifier, keras.losses.Loss) and not options:
+        return identifier
+    if not isinstance(identifier, str):
+        raise ValueError(
+            "keras_lossbox.get: `identifier` must be a name, a serialised loss, or a loss (without further options). "
+            f"Received: {identifier!r}"
+        )
+    wanted = identifier.removeprefix(f"{PACKAGE}>").replace("_", "").lower()
+    for name, cls in _registry.items():
+        if name.replace("_", "") == wanted:
+            cls.check_known(options)
+            return cls(**options)
+    near = difflib.get_close_matches(snake_case(identifier), _registry, n=3, cutoff=0.4)
+    raise ValueError(
+        f"keras_lossbox.get: no loss is named {identifier!r}."
+        + (f" Did you mean {' or '.join(map(repr, near))}?" if near else "")
+        + f" Available: {', '.join(available())}"
+    )

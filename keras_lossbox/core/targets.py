@@ -1,0 +1,214 @@
+"""Kinds of data: what labels and predictions are, and how labels are aligned to predictions.
+
+A loss declares its kind once, in `targets`; alignment, masks, the check of labels, `diagnose` and the pictures all go
+by it.
+"""
+
+import dataclasses
+from typing import ClassVar
+
+from keras import ops
+
+from keras_lossbox.core import host
+from keras_lossbox.core.shapes import with_sizes, without_axis
+from keras_lossbox.functions.labels import NAN_LABEL, NOT_WHOLE, to_indices
+
+ROUNDING = 1e-3  # by so much a fraction may miss [0, 1]: a mask that was resized does by up to 1e-5
+
+
+@dataclasses.dataclass(frozen=True)
+class Real:
+    """Real numbers: y_true and y_pred of one shape `(n, ..., outputs)`. `(n,)` and `(n, 1)` are aligned.
+
+    The base of all kinds. `axis` is the axis of y_pred that the values of the loss lack, None where they lack none.
+    `across`: whether a sample's value depends on the other samples of the batch.
+    """
+
+    axis: int | None = -1
+    from_logits: bool | None = None  # None where y_pred is neither logits nor probabilities
+    across: bool = False
+    hint: str = ""  # what to do about labels of another shape
+
+    activation: ClassVar[str | None] = None  # "sigmoid" or "softmax", if it makes such probabilities of such logits
+    label_axis: ClassVar[int] = -1  # of y_pred: options with one number for each label or class run along it
+
+    def label_count(self, y_pred):
+        """How many labels or classes y_pred has, or None where only the run knows it. A vector has one."""
+        return 1 if len(y_pred.shape) < 2 else y_pred.shape[self.label_axis]
+
+    def align(self, y_true, y_pred, sizes):
+        """Both in the shapes that a formula expects, and the sizes of y_pred. Two vectors are n samples, not one."""
+        if len(sizes) == 0:
+            raise ValueError("`y_pred` must have at least one axis, the samples. Received: a scalar")
+        if len(y_true.shape) == len(sizes) + 1 and y_true.shape[-1] == 1:
+            y_true = ops.squeeze(y_true, -1)
+        elif len(y_true.shape) + 1 == len(sizes) and y_pred.shape[-1] == 1:
+            y_true = ops.expand_dims(y_true, -1)
+        y_true = ops.cast(with_sizes(y_true, y_pred, sizes, self.hint), y_pred.dtype)
+        if len(sizes) > 1:
+            return y_true, y_pred, sizes
+        return ops.expand_dims(y_true, -1), ops.expand_dims(y_pred, -1), (*sizes, 1)
+
+    def check(self, y_true, sizes):
+        """The aligned labels, and where they are none (None: it is known that they all are labels).
+
+        In eager mode a label that is none raises an error; in a traced graph there is no value to look at yet.
+        """
+        return y_true, None
+
+
+@dataclasses.dataclass(frozen=True)
+class Binary(Real):
+    """Yes or no: each entry of y_pred is the probability, or logit, of a yes; labels of 0 and 1, or between them."""
+
+    from_logits: bool | None = False
+    activation = "sigmoid"
+
+
+@dataclasses.dataclass(frozen=True)
+class Classes(Real):
+    """One class out of several along `axis`.
+
+    `labels`: `"one_hot"` (or soft, of the shape of y_pred), `"indices"` (without `axis`, or with it of size 1),
+    `"either"`, whichever their shape says, or `"largest"`: either, and of a row the index of its largest entry.
+    """
+
+    from_logits: bool | None = False
+    labels: str = "either"
+    activation = "softmax"
+
+    @property
+    def label_axis(self):
+        return self.axis
+
+    def align(self, y_true, y_pred, sizes):
+        axis = self.axis % len(sizes)
+        if y_pred.shape[axis] == 1:
+            raise ValueError(
+                f"`y_pred` must hold at least two classes along axis {self.axis}; for one output per sample use "
+                f"BinaryCrossentropy. Received: y_pred.shape={tuple(y_pred.shape)}"
+            )
+        indices = self.labels == "indices" or (
+            self.labels != "one_hot" and (len(y_true.shape) < len(sizes) or y_true.shape[axis] == 1)
+        )
+        if indices:
+            return self._indices(y_true, y_pred, sizes, axis), y_pred, sizes
+        hint = " For integer labels use the Sparse relative of this loss, or keras.ops.one_hot."
+        y_true = ops.cast(with_sizes(y_true, y_pred, sizes, hint), y_pred.dtype)
+        if self.labels == "largest":
+            no_class = ops.isnan(ops.sum(y_true, axis))
+            y_true = ops.where(no_class, NAN_LABEL, ops.cast(ops.argmax(y_true, axis), "int32"))
+        return y_true, y_pred, sizes
+
+    def _indices(self, y_true, y_pred, sizes, axis):
+        if len(y_true.shape) == len(sizes) and y_true.shape[axis] == 1:
+            y_true = ops.squeeze(y_true, axis)
+        hint = f" Labels are class indices here: they have the shape of y_pred without its axis {axis}, the classes."
+        return to_indices(with_sizes(y_true, y_pred, without_axis(sizes, axis), hint))
+
+    def check(self, y_true, sizes):
+        return check_indices(y_true, sizes, self.axis) if len(y_true.shape) < len(sizes) else (y_true, None)
+
+
+@dataclasses.dataclass(frozen=True)
+class Regions(Real):
+    """Pixels: every axis of y_pred between the first and, if it holds classes, the last; weights and masks fit y_pred.
+
+    `mode`: `"binary"` (one region), `"multilabel"` (regions that may overlap) or `"multiclass"` (classes that exclude
+    each other; labels one-hot or class indices).
+    """
+
+    axis: int | None = None
+    from_logits: bool | None = False
+    mode: str = "binary"
+
+    @property
+    def activation(self):
+        return "softmax" if self.mode == "multiclass" else "sigmoid"
+
+    def align(self, y_true, y_pred, sizes):
+        if self.mode == "multiclass":
+            return Classes().align(y_true, y_pred, sizes)
+        return super().align(y_true, y_pred, sizes)
+
+    def check(self, y_true, sizes):
+        return check_indices(y_true, sizes, -1) if len(y_true.shape) < len(sizes) else check_fractions(y_true)
+
+
+@dataclasses.dataclass(frozen=True)
+class Parameters(Real):
+    """Parameters of a distribution: the last axis of y_pred holds `count` blocks of the size of y_true's last axis.
+
+    For two outputs and a Gaussian `[mean_1, mean_2, variance_1, variance_2]`: two `Dense` layers and a `Concatenate`.
+    """
+
+    count: int = 2
+
+    def align(self, y_true, y_pred, sizes):
+        outputs, rest = divmod(y_pred.shape[-1], self.count)
+        if rest or not outputs:
+            raise ValueError(
+                f"the last axis of y_pred must hold {self.count} parameters for each output. "
+                f"Received: y_pred.shape={tuple(y_pred.shape)}"
+            )
+        if outputs == 1 and len(y_true.shape) == len(sizes) - 1:
+            y_true = ops.expand_dims(y_true, -1)
+        hint = f" Labels have the shape of y_pred with {outputs} in place of {y_pred.shape[-1]}."
+        return ops.cast(with_sizes(y_true, y_pred, (*sizes[:-1], outputs), hint), y_pred.dtype), y_pred, sizes
+
+
+@dataclasses.dataclass(frozen=True)
+class Pairs(Real):
+    """Samples that are compared with each other: y_pred is one embedding per sample, `(n, d)`.
+
+    Labels `(n,)` or `(n, 1)` are only compared for equality: any integers.
+    """
+
+    across: bool = True
+
+    def align(self, y_true, y_pred, sizes):
+        if len(y_true.shape) == 2 and y_true.shape[-1] == 1:
+            y_true = ops.squeeze(y_true, -1)
+        hint = " Labels are groups here, one for each sample."
+        return to_indices(with_sizes(y_true, y_pred, sizes[:1], hint)), y_pred, sizes
+
+
+@dataclasses.dataclass(frozen=True)
+class Unaligned(Real):
+    """Labels of a shape of their own, for a loss that aligns them itself."""
+
+    def align(self, y_true, y_pred, sizes):
+        return ops.cast(y_true, y_pred.dtype), y_pred, sizes
+
+
+def check_indices(labels, sizes, axis):
+    """Class indices with 0 in place of what is no class, and where that was: None if it is known to be nowhere."""
+    classes, seen = sizes[axis], host.concrete(labels)
+    if seen is None:
+        in_range = ops.logical_and(labels >= 0, labels < ops.cast(classes, labels.dtype))
+        return ops.where(in_range, labels, 0), ops.logical_not(in_range)
+    in_range = (seen >= 0) & (seen < int(classes))
+    if not in_range.all():
+        wrong = sorted({int(label) for label in seen[~in_range]})
+        names = {NAN_LABEL: "NaN", NOT_WHOLE: "a label that is no whole number"}
+        shown = ", ".join(str(names.get(label, label)) for label in wrong[:5])
+        raise ValueError(
+            f"`y_true` must hold class indices from 0 to {int(classes) - 1}, the size of axis {axis} of y_pred less "
+            f"one. Received: {shown}{' and others' if len(wrong) > 5 else ''}"
+        )
+    return labels, None
+
+
+def check_fractions(y):
+    """Labels that must lie in [0, 1], up to rounding, and where they do not."""
+    outside = ops.logical_or(y < -ROUNDING, y > 1 + ROUNDING)
+    found = host.concrete(ops.any(outside))
+    if found is None:
+        return y, outside
+    if found:
+        low, high = (float(ops.convert_to_numpy(extreme)) for extreme in (ops.min(y), ops.max(y)))
+        raise ValueError(
+            "`y_true` must hold masks of 0 and 1, or fractions between them (divide masks of 0 and 255 by 255; for "
+            f"pixels to leave out see `ignore_class`). Received: labels from {low:.7g} to {high:.7g}"
+        )
+    return y, None

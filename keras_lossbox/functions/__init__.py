@@ -1,0 +1,1 @@
+"""Mathematics that losses share; it knows of no loss."""

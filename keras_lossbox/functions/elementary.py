@@ -1,0 +1,118 @@
+"""Functions of one tensor with a gradient that is safe: at 0, in the tails, and on every backend alike."""
+
+import keras
+from keras import ops
+
+
+def sizes_of(x):
+    """The sizes of the axes: numbers where they are known, tensors where only the run knows them.
+
+    (`keras.ops.shape` asks TensorFlow at run time for all of them, known or not.)
+    """
+    known = tuple(x.shape)
+    return tuple(ops.shape(x)) if None in known else known
+
+
+def size_of(x, axis):
+    """How many entries `axis` has: a number, or where only the run knows it a tensor in the dtype of `x`."""
+    size = x.shape[axis]
+    return ops.cast(ops.shape(x)[axis], x.dtype) if size is None else size
+
+
+def mean(x, axis):
+    """The mean over `axis`; None keeps every element. (`keras.ops.mean` rounds float64 to float32 on PyTorch.)"""
+    return x if axis is None else ops.sum(x, axis) / size_of(x, axis)
+
+
+def multiply_optional(x, factor):
+    """x times an option that may be None."""
+    return x if factor is None else factor * x
+
+
+def divide_no_nan(x, y):
+    """x / y, and 0 where y is 0. (`keras.ops.divide_no_nan` rounds float64 to float32 on PyTorch.)"""
+    if isinstance(y, int):  # a number that is known before the run: the division costs nothing else
+        return x / y if y else 0 * x
+    zero = ops.equal(y, 0)
+    return ops.where(zero, 0, x / ops.where(zero, 1, y))
+
+
+def absolute(x):
+    """|x|, with gradient 0 at 0 on every backend. (JAX's own is 1 there.)"""
+    return x * ops.sign(x)
+
+
+def magnitude(x):
+    """|x|, with derivative 1 at 0: what is smooth in x stays so, to every order, although it is computed from |x|."""
+    return ops.where(x >= 0, x, -x)
+
+
+def safe_sqrt(x):
+    """The square root, with gradient 0 at 0 (a subgradient of a norm) where the square root's own is infinite."""
+    zero = ops.equal(x, 0)
+    return ops.where(zero, 0, ops.sqrt(ops.where(zero, 1, x)))
+
+
+def safe_power(x, exponent):
+    """x^exponent for x >= 0 and exponent > 0, with gradient 0 at 0, where for exponents below 1 it is infinite."""
+    zero = x <= 0  # below it by rounding only
+    return ops.where(zero, 0, ops.power(ops.where(zero, 1, x), exponent))
+
+
+def log_cosh(x):
+    """log(cosh(x)) without overflow for large x and without cancellation near 0, from cosh x = 1 + 2 sinh²(x/2)."""
+    abs_x = magnitude(x)
+    near = ops.clip(abs_x, 0, 20)
+    tanh = ops.tanh(near / 2)
+    sinh_squared = ops.square(tanh / (1 + tanh)) * ops.exp(near)
+    return ops.log1p(2 * sinh_squared) + ops.relu(abs_x - 20)  # beyond 20 it is a straight line
+
+
+def one_minus_exp(x):
+    """1 - exp(x) for x <= 0, with all its digits near 0: of a log-probability 1 - p."""
+    return -ops.expm1(x)
+
+
+def modulating_factor(one_minus_p, gamma):
+    """(1 - p)^γ, the factor of a focal loss; with finite derivatives at 1 - p = 0 for γ < 1.
+
+    Below 1e-18 it is held constant: there the cross-entropy that it multiplies is as small, and the square of 1e-18,
+    which a second derivative needs, is still a number in float32.
+    """
+    if not ops.is_tensor(gamma) and gamma in (1, 2):  # the usual ones, for a product
+        return one_minus_p if gamma == 1 else ops.square(one_minus_p)
+    return ops.exp(gamma * ops.log(ops.clip(one_minus_p, 1e-18, 1)))  # a sixth of the time of TensorFlow's power
+
+
+def inside_unit_interval(p):
+    """p clipped as Keras clips it, to [epsilon, 1 - epsilon], but with the gradient of the identity.
+
+    At p = 0 for a positive the gradient of a clipped logarithm is 0, and training never leaves the mistake; here it
+    is -1/epsilon. NaN stays NaN.
+    """
+    resolution = 2.0**-53 if keras.backend.standardize_dtype(p.dtype) == "float64" else 2.0**-24
+    epsilon = max(keras.config.epsilon(), resolution)
+    return _with_value(p, ops.clip(p, epsilon, 1 - epsilon))
+
+
+def at_least(x, low):
+    """x, and `low` where x is below it, with the gradient of the identity."""
+    return _with_value(x, ops.where(x < low, low, x))  # (ops.maximum rounds float64 to float32 on PyTorch)
+
+
+def _with_value(x, value):
+    """`value`, exactly, with the gradient of x; NaN where x is."""
+    return ops.stop_gradient(value) + (x - ops.stop_gradient(x))
+
+
+def log_sum_exp(x, axis):
+    """log Σ exp(x) along `axis`, exact for large |x|, also where some x are -inf."""
+    top = ops.stop_gradient(ops.max(x, axis, keepdims=True))
+    top = ops.where(ops.isfinite(top), top, 0)
+    return ops.log(ops.sum(ops.exp(x - top), axis)) + ops.squeeze(top, axis)
+
+
+def ratio(common, sizes):
+    """common / sizes; two empty regions, with nothing to divide by, agree."""
+    empty = ops.equal(sizes, 0)
+    return ops.where(empty, 1, common / ops.where(empty, 1, sizes))

@@ -1,0 +1,5 @@
+"""Layers that go with the losses: a loss has no variables, so what is trained beside the model lives here."""
+
+from keras_lossbox.layers.linear_head import LinearHead
+
+__all__ = ["LinearHead"]

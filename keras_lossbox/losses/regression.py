@@ -1,0 +1,315 @@
+"""Losses for real-valued targets, of the error e = y_true - y_pred.
+
+All take y_true and y_pred of one shape, `(n, ..., outputs)`; `(n,)` and `(n, 1)` are aligned, and any other difference
+is a ValueError. They give one value per sample, `(n, ...)`.
+"""
+
+from keras import ops
+
+from keras_lossbox.core import targets
+from keras_lossbox.core.loss import Loss
+from keras_lossbox.core.options import Choice, Integer, Number
+from keras_lossbox.core.registry import register
+from keras_lossbox.functions.elementary import absolute, log_cosh, mean, safe_sqrt
+
+
+class Regression(Loss):
+    """A mean over `axis` of a formula for each element's error."""
+
+    axis = Integer(-1, keyword=True, optional=True)
+
+    def targets(self, y_pred):
+        return targets.Real(self.axis)
+
+    def call(self, y_true, y_pred):
+        return mean(self.formula(y_true - y_pred), self.axis)
+
+    def formula(self, error):
+        """The loss of each element."""
+        raise NotImplementedError
+
+
+@register
+class MeanSquaredError(Regression):
+    """The mean over the last axis of the squared error.
+
+        loss = mean(e²)
+
+    A drop-in superset of `keras.losses.MeanSquaredError`; half of its sum is `tf.nn.l2_loss`. In the square of the
+    unit of y_true; an outlier counts by its square, see `Huber`.
+
+    Args:
+        reduction, name, dtype: see `Loss`.
+        axis: the axis to take the mean over; None takes no mean, and gives every element a value, and takes weights of
+            the shape of y_pred.
+
+    Shapes: y_true and y_pred alike, `(n, ..., outputs)`; `(n,)` and `(n, 1)` are aligned. One value per sample, `(n, ...)`.
+
+    Raises:
+        ValueError: if y_true and y_pred have different shapes.
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> float(keras_lossbox.MeanSquaredError()([[1.0, 2.0]], [[2.0, 5.0]]))
+    5.0
+
+    Reference: Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 2009, section 2.4
+    """
+
+    def formula(self, error):
+        return ops.square(error)
+
+
+@register
+class MeanAbsoluteError(Regression):
+    """The mean over the last axis of the absolute error.
+
+        loss = mean(|e|)
+
+    A drop-in superset of `keras.losses.MeanAbsoluteError`. In the unit of y_true; its minimum is the median. The
+    gradient at e = 0 is 0.
+
+    Args:
+        reduction, name, dtype: see `Loss`.
+        axis: the axis to take the mean over; None takes no mean, and gives every element a value, and takes weights of
+            the shape of y_pred.
+
+    Shapes: y_true and y_pred alike, `(n, ..., outputs)`; `(n,)` and `(n, 1)` are aligned. One value per sample, `(n, ...)`.
+
+    Raises:
+        ValueError: if y_true and y_pred have different shapes.
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> float(keras_lossbox.MeanAbsoluteError()([[1.0, 2.0]], [[2.0, 5.0]]))
+    2.0
+
+    Reference: Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 2009, section 2.4
+    """
+
+    def formula(self, error):
+        return absolute(error)
+
+
+@register
+class RootMeanSquaredError(Regression):
+    """The root of the mean squared error, in the unit of y_true.
+
+        scope="batch":  loss = sqrt(reduce(mean(e²)))
+        scope="sample": loss = reduce(sqrt(mean(e²)))
+
+    With `"batch"` the root is taken of the reduced loss, weights and masks included: the number that is reported as
+    RMSE. (With `reduction="none"` both are the same.) The gradient at e = 0 is 0.
+
+    Args:
+        reduction, name, dtype: see `Loss`.
+        axis: the axis to take the mean over; None takes no mean, and gives every element a value, and takes weights of
+            the shape of y_pred.
+        scope: `"batch"` or `"sample"`.
+
+    Shapes: y_true and y_pred alike, `(n, ..., outputs)`; `(n,)` and `(n, 1)` are aligned. One value per sample, `(n, ...)`.
+
+    Raises:
+        ValueError: for an unknown scope, or if y_true and y_pred have different shapes.
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> float(keras_lossbox.RootMeanSquaredError()([[1.0], [1.0]], [[2.0], [8.0]]))
+    5.0
+    >>> float(keras_lossbox.RootMeanSquaredError(scope="sample")([[1.0], [1.0]], [[2.0], [8.0]]))
+    4.0
+
+    Reference: Hyndman and Koehler, 2006, https://doi.org/10.1016/j.ijforecast.2006.03.001
+    """
+
+    scope = Choice("batch", "sample", keyword=True)
+
+    def formula(self, error):
+        return ops.square(error)
+
+    def call(self, y_true, y_pred):
+        mean_squared = super().call(y_true, y_pred)
+        return safe_sqrt(mean_squared) if self.scope == "sample" else mean_squared
+
+    def finish(self, loss):
+        return safe_sqrt(loss) if self.scope == "batch" else loss
+
+
+class Norm(Loss):
+    """A norm of the error over the last axis or over a whole sample."""
+
+    axes = Choice("last", "sample", keyword=True)
+
+    def sum(self, x):
+        """The sum over these axes."""
+        return ops.sum(x, -1 if self.axes == "last" else tuple(range(1, len(x.shape))))
+
+
+@register
+class L1Norm(Norm):
+    """The L1 norm of the error: the sum of its absolute values, where `MeanAbsoluteError` is their mean.
+
+        loss = Σ |e|
+
+    Args:
+        reduction, name, dtype: see `Loss`.
+        axes: `"last"` sums over the last axis, `"sample"` over all but the first (then one value for each sample).
+
+    Shapes: y_true and y_pred alike, `(n, ..., outputs)`; `(n,)` and `(n, 1)` are aligned. One value per sample, `(n, ...)`
+        or, with `axes="sample"`, `(n,)`.
+
+    Raises:
+        ValueError: for unknown axes, or if y_true and y_pred have different shapes.
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> float(keras_lossbox.L1Norm()([[1.0, 2.0]], [[2.0, 5.0]]))
+    4.0
+
+    Reference: Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 2009, section 3.4
+    """
+
+    def call(self, y_true, y_pred):
+        return self.sum(absolute(y_true - y_pred))
+
+
+@register
+class L2Norm(Norm):
+    """The L2 norm of the error: its Euclidean length, neither squared nor halved (`tf.nn.l2_loss` is both).
+
+        loss = sqrt(Σ e²)
+
+    The gradient at e = 0 is 0, where the norm itself has none.
+
+    Args:
+        reduction, name, dtype: see `Loss`.
+        axes: `"last"` sums over the last axis, `"sample"` over all but the first (then one value for each sample).
+
+    Shapes: y_true and y_pred alike, `(n, ..., outputs)`; `(n,)` and `(n, 1)` are aligned. One value per sample, `(n, ...)`
+        or, with `axes="sample"`, `(n,)`.
+
+    Raises:
+        ValueError: for unknown axes, or if y_true and y_pred have different shapes.
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> float(keras_lossbox.L2Norm()([[1.0, 2.0]], [[4.0, 6.0]]))
+    5.0
+
+    Reference: Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 2009, section 3.4
+    """
+
+    def call(self, y_true, y_pred):
+        return safe_sqrt(self.sum(ops.square(y_true - y_pred)))
+
+
+@register
+class Huber(Regression):
+    """Quadratic for small errors, linear for large ones.
+
+        loss = mean(½ e²  where |e| <= δ,  δ |e| - ½ δ²  elsewhere)
+
+    A drop-in superset of `keras.losses.Huber` whose `delta` is saved. Large δ gives half the mean squared error,
+    and divided by δ small δ gives the mean absolute error. `SmoothL1(beta=δ)` is this divided by δ.
+
+    Args:
+        delta: δ > 0, in the unit of y_true: the error from which on a sample counts as an outlier.
+        reduction, name, dtype: see `Loss`.
+        axis: the axis to take the mean over; None takes no mean, and gives every element a value, and takes weights of
+            the shape of y_pred.
+
+    Shapes: y_true and y_pred alike, `(n, ..., outputs)`; `(n,)` and `(n, 1)` are aligned. One value per sample, `(n, ...)`.
+
+    Raises:
+        ValueError: if delta is not a positive number, or y_true and y_pred have different shapes.
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> float(keras_lossbox.Huber(delta=2.0)([[0.0], [0.0]], [[1.0], [4.0]]))  # (0.5 + 6) / 2
+    3.25
+
+    Reference: Huber, Robust Estimation of a Location Parameter, 1964, https://doi.org/10.1214/aoms/1177703732
+    """
+
+    delta = Number(1.0, low=0, above=True)
+
+    def formula(self, error):
+        abs_e = absolute(error)
+        linear = self.delta * abs_e - 0.5 * self.delta**2
+        return ops.where(abs_e <= self.delta, 0.5 * ops.square(error), linear)
+
+
+@register
+class SmoothL1(Regression):
+    """Huber's loss divided by its threshold, as detectors regress boxes: slope 1 for large errors.
+
+        loss = mean(½ e²/β  where |e| < β,  |e| - ½ β  elsewhere) = Huber(delta=β) / β
+
+    The same as PyTorch's `SmoothL1Loss(beta)` with its mean. β = 0 is the mean absolute error.
+
+    Args:
+        beta: β >= 0, in the unit of y_true: where the loss turns from quadratic to linear.
+        reduction, name, dtype: see `Loss`.
+        axis: the axis to take the mean over; None takes no mean, and gives every element a value, and takes weights of
+            the shape of y_pred.
+
+    Shapes: y_true and y_pred alike, `(n, ..., outputs)`; `(n,)` and `(n, 1)` are aligned. One value per sample, `(n, ...)`.
+
+    Raises:
+        ValueError: if beta is negative or no number, or y_true and y_pred have different shapes.
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> float(keras_lossbox.SmoothL1(beta=2.0)([[0.0], [0.0]], [[1.0], [4.0]]))  # (0.25 + 3) / 2
+    1.625
+
+    Reference: Girshick, Fast R-CNN, 2015, https://arxiv.org/abs/1504.08083
+    """
+
+    beta = Number(1.0, low=0)
+
+    def formula(self, error):
+        abs_e = absolute(error)
+        if self.beta == 0:
+            return abs_e
+        return ops.where(abs_e < self.beta, ops.square(error) / (2 * self.beta), abs_e - 0.5 * self.beta)
+
+
+@register
+class LogCosh(Regression):
+    """The logarithm of the hyperbolic cosine of the error: quadratic near 0, linear far away, smooth in between.
+
+        loss = mean(log(cosh(e)))   ≈ ½ e² near 0, |e| - log 2 far away
+
+    A drop-in superset of `keras.losses.LogCosh`, and exact near 0, where Keras's is 0 below an error of about 3e-4.
+    Like `Huber(delta=1)`, but with all derivatives.
+
+    Args:
+        reduction, name, dtype: see `Loss`.
+        axis: the axis to take the mean over; None takes no mean, and gives every element a value, and takes weights of
+            the shape of y_pred.
+
+    Shapes: y_true and y_pred alike, `(n, ..., outputs)`; `(n,)` and `(n, 1)` are aligned. One value per sample, `(n, ...)`.
+
+    Raises:
+        ValueError: if y_true and y_pred have different shapes.
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> round(float(keras_lossbox.LogCosh()([[0.0]], [[1.0]])), 4)
+    0.4338
+
+    Reference: Saleh and Saleh, Statistical Properties of the log-cosh Loss Function, 2022,
+    https://arxiv.org/abs/2208.04564
+    """
+
+    def formula(self, error):
+        return log_cosh(error)
