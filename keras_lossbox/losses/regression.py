@@ -43,7 +43,7 @@ class MeanSquaredError(Regression):
         axis: the axis to take the mean over; None takes no mean, and gives every element a value, and takes weights of
             the shape of y_pred.
 
-    Shapes: y_true and y_pred alike, `(n, ..., outputs)`; `(n,)` and `(n, 1)` are aligned. One value per sample, `(n, ...)`.
+    Shapes: y_true and y_pred alike, `(n, ..., outputs)`; `(n,)` and `(n, 1)` are aligned. One value per sample.
 
     Raises:
         ValueError: if y_true and y_pred have different shapes.
@@ -75,7 +75,7 @@ class MeanAbsoluteError(Regression):
         axis: the axis to take the mean over; None takes no mean, and gives every element a value, and takes weights of
             the shape of y_pred.
 
-    Shapes: y_true and y_pred alike, `(n, ..., outputs)`; `(n,)` and `(n, 1)` are aligned. One value per sample, `(n, ...)`.
+    Shapes: y_true and y_pred alike, `(n, ..., outputs)`; `(n,)` and `(n, 1)` are aligned. One value per sample.
 
     Raises:
         ValueError: if y_true and y_pred have different shapes.
@@ -109,7 +109,7 @@ class RootMeanSquaredError(Regression):
             the shape of y_pred.
         scope: `"batch"` or `"sample"`.
 
-    Shapes: y_true and y_pred alike, `(n, ..., outputs)`; `(n,)` and `(n, 1)` are aligned. One value per sample, `(n, ...)`.
+    Shapes: y_true and y_pred alike, `(n, ..., outputs)`; `(n,)` and `(n, 1)` are aligned. One value per sample.
 
     Raises:
         ValueError: for an unknown scope, or if y_true and y_pred have different shapes.
@@ -158,7 +158,7 @@ class L1Norm(Norm):
         reduction, name, dtype: see `Loss`.
         axes: `"last"` sums over the last axis, `"sample"` over all but the first (then one value for each sample).
 
-    Shapes: y_true and y_pred alike, `(n, ..., outputs)`; `(n,)` and `(n, 1)` are aligned. One value per sample, `(n, ...)`
+    Shapes: y_true and y_pred alike, `(n, ..., outputs)`; `(n,)` and `(n, 1)` are aligned. One value per sample
         or, with `axes="sample"`, `(n,)`.
 
     Raises:
@@ -189,7 +189,7 @@ class L2Norm(Norm):
         reduction, name, dtype: see `Loss`.
         axes: `"last"` sums over the last axis, `"sample"` over all but the first (then one value for each sample).
 
-    Shapes: y_true and y_pred alike, `(n, ..., outputs)`; `(n,)` and `(n, 1)` are aligned. One value per sample, `(n, ...)`
+    Shapes: y_true and y_pred alike, `(n, ..., outputs)`; `(n,)` and `(n, 1)` are aligned. One value per sample
         or, with `axes="sample"`, `(n,)`.
 
     Raises:
@@ -223,7 +223,7 @@ class Huber(Regression):
         axis: the axis to take the mean over; None takes no mean, and gives every element a value, and takes weights of
             the shape of y_pred.
 
-    Shapes: y_true and y_pred alike, `(n, ..., outputs)`; `(n,)` and `(n, 1)` are aligned. One value per sample, `(n, ...)`.
+    Shapes: y_true and y_pred alike, `(n, ..., outputs)`; `(n,)` and `(n, 1)` are aligned. One value per sample.
 
     Raises:
         ValueError: if delta is not a positive number, or y_true and y_pred have different shapes.
@@ -259,7 +259,7 @@ class SmoothL1(Regression):
         axis: the axis to take the mean over; None takes no mean, and gives every element a value, and takes weights of
             the shape of y_pred.
 
-    Shapes: y_true and y_pred alike, `(n, ..., outputs)`; `(n,)` and `(n, 1)` are aligned. One value per sample, `(n, ...)`.
+    Shapes: y_true and y_pred alike, `(n, ..., outputs)`; `(n,)` and `(n, 1)` are aligned. One value per sample.
 
     Raises:
         ValueError: if beta is negative or no number, or y_true and y_pred have different shapes.
@@ -296,7 +296,7 @@ class LogCosh(Regression):
         axis: the axis to take the mean over; None takes no mean, and gives every element a value, and takes weights of
             the shape of y_pred.
 
-    Shapes: y_true and y_pred alike, `(n, ..., outputs)`; `(n,)` and `(n, 1)` are aligned. One value per sample, `(n, ...)`.
+    Shapes: y_true and y_pred alike, `(n, ..., outputs)`; `(n,)` and `(n, 1)` are aligned. One value per sample.
 
     Raises:
         ValueError: if y_true and y_pred have different shapes.
