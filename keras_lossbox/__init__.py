@@ -1,7 +1,7 @@
 """Losses for Keras 3 that are saved with the model, and that are right where weights, masks or shapes are unusual."""
 
 import keras_lossbox.losses  # noqa: F401  (importing them registers them)
-from keras_lossbox import metrics, plots, tf1
+from keras_lossbox import config, metrics, plots, tf1
 from keras_lossbox.core import replicas, targets
 from keras_lossbox.core.batch import Batch, Values
 from keras_lossbox.core.loss import Loss
@@ -21,6 +21,7 @@ __all__ = [
     "available",
     "class_balanced_weights",
     "class_weight_from_labels",
+    "config",
     "diagnose",
     "get",
     "metrics",

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import keras
 from numpy.typing import ArrayLike
 
+from keras_lossbox import config as config
 from keras_lossbox import metrics as metrics
 from keras_lossbox import plots as plots
 from keras_lossbox import tf1 as tf1

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_lossbox.core import host, reduction
+from keras_lossbox.core import compiled, host
 from keras_lossbox.core.adapt import adapt, deserialize
 from keras_lossbox.core.construction import names_in_errors
 from keras_lossbox.core.registry import PACKAGE, snake_case
@@ -59,7 +59,7 @@ class MeanLoss(keras.metrics.Metric):
         """Adds a batch."""
         with names_in_errors(type(self.loss).__name__):
             batch = self._adapted.prepare(y_true, y_pred, sample_weight)
-            total, divisor = reduction.score(self._adapted.evaluate(batch), "mean_with_sample_weight")
+            total, divisor = compiled.score(self._adapted, batch, "mean_with_sample_weight")
         self.total.assign_add(keras.ops.cast(total, self.dtype))
         self.divisor.assign_add(keras.ops.cast(keras.ops.convert_to_tensor(divisor, total.dtype), self.dtype))
 

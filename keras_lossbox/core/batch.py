@@ -23,8 +23,8 @@ class Values(NamedTuple):
 class Batch(NamedTuple):
     """What a formula is given: tensors that fit each other.
 
-    What is masked or has weight 0 is replaced, in labels by 0 and in predictions by 1, so that no NaN gets into a
-    formula that compares or adds up several samples; `valid` says where.
+    What is masked or has weight 0 is replaced before the formula gets it, in labels by 0, in predictions by 1: no NaN
+    gets into a formula that compares or adds up several samples. `valid` says where.
     """
 
     y_true: Any
@@ -35,6 +35,7 @@ class Batch(NamedTuple):
     mask: Any = None  # the same: True for what is neither masked by a layer nor left out by an option
     layer_mask: Any = None  # the part of it that comes from layers
     invalid: Any = None  # where labels are none, of which a traced graph cannot tell before it runs; their loss is NaN
+    filled_up: Any = None  # False for rows that only fill up a batch, harmless in a formula and not counted
     linear: Any = None  # what the logits `y_pred` were computed from by a `LinearHead`: then y_pred is not to be read
 
     @property
@@ -62,37 +63,51 @@ def logical_and_optional(mask, other):
     return ops.logical_and(mask, other)
 
 
-def replace_invalid(batch, sizes, softmax):
-    """The batch with harmless numbers where it is not `valid`: 0 * NaN is NaN, so that must not enter a formula.
+def valid_labels(batch, sizes):
+    """The labels with 0 where they are not `valid`: 0 * NaN is NaN, so that must not enter a formula."""
+    entries = _valid_entries(batch, sizes)
+    if entries is None:
+        return batch.y_true
+    if len(batch.y_true.shape) < len(sizes):  # indices or groups, which lack the axis of the classes, or the last ones
+        entries = ops.any(entries, -1 if batch.axis is None else batch.axis)
+        while len(entries.shape) > len(batch.y_true.shape):
+            entries = ops.any(entries, -1)
+    return ops.where(entries, batch.y_true, 0)
+
+
+def valid_predictions(batch, sizes, softmax=False):
+    """The predictions with 1 where they are not `valid`.
 
     `softmax`: a class that is left out must stay in y_pred as long as another class of its pixel is not.
     """
-    if batch.valid is None:
-        return batch
-    rank = len(sizes)
-    entries = ops.broadcast_to(batch.valid, shapes.without_axis(sizes, batch.axis))  # fails in the run if it must
-    entries = entries if batch.axis is None else ops.expand_dims(entries, batch.axis)
-    labels, predictions = entries, entries
-    if len(batch.y_true.shape) < rank:  # class indices or group labels, which lack the last axes or that of the classes
-        labels = ops.any(labels, -1 if batch.axis is None else batch.axis)
-        while len(labels.shape) > len(batch.y_true.shape):
-            labels = ops.any(labels, -1)
+    entries = _valid_entries(batch, sizes)
+    if entries is None:
+        return batch.y_pred
     if batch.axis is None and softmax:
-        predictions = ops.any(predictions, -1, keepdims=True)
-    return batch._replace(
-        y_true=ops.where(labels, batch.y_true, 0),
-        y_pred=batch.y_pred if batch.linear is not None else ops.where(predictions, batch.y_pred, 1),
-    )
+        entries = ops.any(entries, -1, keepdims=True)
+    return ops.where(entries, batch.y_pred, 1)
 
 
-def settle(values, invalid, everywhere):
+def _valid_entries(batch, sizes):
+    """Which entries are valid, with every size that y_pred has beside `axis`: fails in the run if one does not fit."""
+    valid = batch.valid
+    if valid is None:
+        return None
+    valid = ops.broadcast_to(valid, shapes.without_axis(sizes, batch.axis))
+    return valid if batch.axis is None else ops.expand_dims(valid, batch.axis)
+
+
+def settle(values, batch, everywhere):
     """`Values` whose weights and mask fit the values as the formula really gave them, and NaN where labels were none.
 
     A value of a whole sample is masked if all entries of the sample are, and NaN if any of their labels is none;
     `everywhere`: then all values are, since each is made of all samples.
     """
     values, weights, mask = values
-    sizes = sizes_of(values)
+    sizes, invalid = sizes_of(values), batch.invalid
+    if batch.filled_up is not None:
+        rows = ops.reshape(batch.filled_up, (-1,) + (1,) * (len(sizes) - 1))
+        mask = logical_and_optional(None if mask is None else _any_beyond(mask, len(sizes)), rows)
     if len(sizes) == 0 and (mask is not None or (weights is not None and any(n != 1 for n in weights.shape))):
         raise ValueError(
             "`call` returned one number for the whole batch, so that sample weights and masks cannot be applied; "

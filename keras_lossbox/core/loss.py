@@ -5,8 +5,15 @@ import warnings
 import keras
 from keras import ops
 
-from keras_lossbox.core import host, options, reduction, replicas, shapes
-from keras_lossbox.core.batch import Batch, Values, logical_and_optional, replace_invalid, settle
+from keras_lossbox.core import compiled, host, options, reduction, replicas, shapes
+from keras_lossbox.core.batch import (
+    Batch,
+    Values,
+    logical_and_optional,
+    settle,
+    valid_labels,
+    valid_predictions,
+)
 from keras_lossbox.core.construction import (
     DEFAULT_REDUCTION,
     ConstructThenFreeze,
@@ -70,6 +77,7 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
 
     reduction = Choice(*reduction.REDUCTIONS)
 
+    jit_compile = False  # whether the formula is handed to XLA by itself, see `core/compiled.py`
     by_rows = False  # whether the loss of some rows is that of these rows alone: then a `LinearHead` computes it so
     _positional = None
 
@@ -77,16 +85,19 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
         super().__init_subclass__(**kwargs)
         cls._positional = positional or cls._positional
         set_constructor(cls, Loss)
+        users = cls.__module__.split(".")[0] != PACKAGE
         formula = {"call", "compute", "formula", "ignored"} & vars(cls).keys()
         if formula and "by_rows" not in vars(cls):
             cls.by_rows = False  # a formula of its own may look across rows
+        if formula and users and "jit_compile" not in vars(cls):
+            cls.jit_compile = False  # nor is it known whether XLA takes it
         if "call" in formula and "compute" not in formula and cls.compute is not Loss.compute:
             raise TypeError(
                 f"{cls.__name__}: its base {cls.__base__.__name__} computes with `compute(batch)`, so that `call` "
                 "would never be used. Write `compute` instead: values = super().compute(batch), then "
                 "return values._replace(values=...)"
             )
-        if cls.__module__.split(".")[0] != PACKAGE:
+        if users:
             register_of_user(cls, package)
 
     def __init__(self, name: "str | None" = None, reduction: "str | None" = DEFAULT_REDUCTION, dtype=None):
@@ -135,20 +146,23 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
         axis = None if targets.axis is None else targets.axis % len(sizes)
         batch = Batch(y_true, y_pred, from_logits, axis, linear=linear)
         batch = self._with_weights(batch, sizes, sample_weight, layer_mask)
-        batch = replace_invalid(batch, sizes, softmax=targets.activation == "softmax")
-        y_true, invalid = targets.check(batch.y_true, sizes) if check_labels else (batch.y_true, None)
+        if not check_labels or not targets.checked:
+            return batch
+        y_true, invalid = targets.check(valid_labels(batch, sizes), sizes)
         return batch._replace(y_true=y_true, invalid=invalid)
 
     def score(self, batch):
         """The formula, the weights and the sum: a pure function of the batch."""
         if batch.linear is not None:
             return batch.linear.score(self, batch)
-        return reduction.score(self.evaluate(batch), self.reduction)
+        return compiled.score(self, batch, self.reduction)
 
     def evaluate(self, batch):
         """`Values` as the formula gives them, with weights and mask that fit them, NaN where a label was none."""
-        across = batch.invalid is not None and self.targets(batch.y_pred).across
-        return settle(self.compute(batch), batch.invalid, across)
+        targets, sizes = self.targets(batch.y_pred), sizes_of(batch.y_pred)
+        y_pred = valid_predictions(batch, sizes, softmax=targets.activation == "softmax")
+        batch = batch._replace(y_true=valid_labels(batch, sizes), y_pred=y_pred)
+        return settle(self.compute(batch), batch, targets.across)
 
     # What a loss may say
 

@@ -49,6 +49,11 @@ class Real:
             return y_true, y_pred, sizes
         return ops.expand_dims(y_true, -1), ops.expand_dims(y_pred, -1), (*sizes, 1)
 
+    @property
+    def checked(self):
+        """Whether labels are looked at before the formula."""
+        return type(self).check is not Real.check
+
     def check(self, y_true, sizes):
         """The aligned labels, and where they are none (None: it is known that they all are labels).
 

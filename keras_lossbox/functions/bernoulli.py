@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_lossbox.functions.elementary import inside_unit_interval, magnitude, multiply_optional
+from keras_lossbox.functions.elementary import inside_unit_interval, multiply_optional, side
 
 
 def bernoulli(y_pred, from_logits):
@@ -38,17 +38,17 @@ class Bernoulli:
 
 
 class BernoulliOfLogits(Bernoulli):
-    """Everything from |z| and the sign of z: one exponential, and no difference that loses digits.
+    """Everything from |z| and the side of 0 that z is on: no difference that loses digits.
 
     log(1 + exp(-|z|)) is what even the right answer costs, and the wrong one costs |z| more.
     """
 
     def __init__(self, z):
         super().__init__(z)
-        self.z_positive = z >= 0
-        self.abs_z = magnitude(z)
-        self.exp = ops.exp(-self.abs_z)
-        self.log1p_exp = ops.log1p(self.exp)
+        z_side = side(z)
+        self.z_positive = z_side > 0
+        self.abs_z = z * z_side
+        self.log1p_exp = ops.softplus(-self.abs_z)
 
     def crossentropy(self, y, pos_weight=None, neg_weight=None):
         positive, negative = multiply_optional(y.yes, pos_weight), multiply_optional(y.no, neg_weight)
@@ -57,7 +57,7 @@ class BernoulliOfLogits(Bernoulli):
         return ops.where(self.z_positive, negative, positive) * self.abs_z + right
 
     def one_minus_p(self, y):
-        p_min = self.exp / (1 + self.exp)  # of the less likely answer
+        p_min = self._p_min()
         return p_min + ops.where(self.z_positive, y.no, y.yes) * (1 - 2 * p_min)
 
     def neg_log_p(self):
@@ -65,9 +65,14 @@ class BernoulliOfLogits(Bernoulli):
         return ops.where(self.z_positive, self.log1p_exp, wrong), ops.where(self.z_positive, wrong, self.log1p_exp)
 
     def probabilities(self):
-        p_min = self.exp / (1 + self.exp)
-        p_max = 1 / (1 + self.exp)
+        p_min = self._p_min()
+        p_max = 1 - p_min
         return ops.where(self.z_positive, p_max, p_min), ops.where(self.z_positive, p_min, p_max)
+
+    def _p_min(self):
+        """The probability of the less likely answer. (TensorFlow's sigmoid is never below 1e-8.)"""
+        exp = ops.exp(-self.abs_z)
+        return exp / (1 + exp)
 
 
 class BernoulliOfProbabilities(Bernoulli):

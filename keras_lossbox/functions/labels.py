@@ -43,10 +43,7 @@ def to_indices(y_true):
 
 def is_label(x, labels, axis):
     """Boolean, of the shape of `x`: true at each label's entry along `axis`, nowhere for a label that is no class."""
-    shape = [1] * len(x.shape)
-    shape[axis] = -1
-    classes = ops.reshape(ops.arange(sizes_of(x)[axis], dtype=labels.dtype), shape)
-    return ops.equal(classes, ops.expand_dims(labels, axis))
+    return ops.one_hot(labels, sizes_of(x)[axis], axis=axis % len(x.shape), dtype="bool")
 
 
 def one_hot(labels, like, axis):

@@ -21,6 +21,7 @@ class Binary(Loss):
     from_logits = Flag(False)
     label_smoothing = Number(0.0, low=0, high=1)
     axis = Integer(-1, optional=True)
+    jit_compile = True
 
     def targets(self, y_pred):
         return targets.Binary(self.axis, self.from_logits)
@@ -175,6 +176,7 @@ class ZeroOne(Loss):
     axis = Integer(-1)
     multi_label = Flag(False, keyword=True)
     surrogate = Choice("logistic", "hinge", None, keyword=True)
+    jit_compile = True
 
     def __post_init__(self):
         if self.threshold is not None and not self.from_logits and not 0 < self.threshold < 1:

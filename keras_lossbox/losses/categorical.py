@@ -6,7 +6,7 @@ from keras_lossbox.core import targets
 from keras_lossbox.core.loss import Loss
 from keras_lossbox.core.options import Flag, Integer, Number
 from keras_lossbox.core.registry import register
-from keras_lossbox.functions.categorical import categorical, categorical_at_labels
+from keras_lossbox.functions.categorical import categorical, categorical_at_labels, crossentropy, per_class
 from keras_lossbox.functions.elementary import log_sum_exp, multiply_optional, one_minus_exp
 from keras_lossbox.functions.labels import expected, one_hot, smooth_classes
 
@@ -18,6 +18,7 @@ class Categorical(Loss):
     label_smoothing = Number(0.0, low=0, high=1)
     axis = Integer(-1)
 
+    jit_compile = True
     labels = "either"  # or "one_hot", or "indices": the labels that it takes, see `targets.Classes`
     ignore_class = None
 
@@ -78,6 +79,13 @@ class CategoricalCrossentropy(Categorical):
 
     class_weight = Number(None, low=0, per="class", keyword=True)
     labels = "one_hot"
+
+    def compute(self, batch):
+        if not batch.from_logits:
+            return super().compute(batch)
+        y = smooth_classes(batch.y_true, self.label_smoothing, batch.axis)
+        weight = per_class(self.class_weight, y, batch.axis)
+        return batch.values(crossentropy(multiply_optional(y, weight), batch.y_pred, batch.axis))
 
     def formula(self, p):
         return multiply_optional(-p.log_p, p.per_class(self.class_weight))

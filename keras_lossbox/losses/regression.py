@@ -17,6 +17,7 @@ class Regression(Loss):
     """A mean over `axis` of a formula for each element's error."""
 
     axis = Integer(-1, keyword=True, optional=True)
+    jit_compile = True
 
     def targets(self, y_pred):
         return targets.Real(self.axis)
@@ -142,6 +143,7 @@ class Norm(Loss):
     """A norm of the error over the last axis or over a whole sample."""
 
     axes = Choice("last", "sample", keyword=True)
+    jit_compile = True
 
     def sum(self, x):
         """The sum over these axes."""

@@ -35,6 +35,7 @@ class Overlap(Loss):
     class_weight = Number(None, low=0, per="class", keyword=True)
     ignore_class = Integer(None, keyword=True)
     include_background = Flag(True, keyword=True)
+    jit_compile = False  # of the three sums XLA computes the exponentials anew each time
 
     squared = log_loss = False  # for losses without these options
     axis = None

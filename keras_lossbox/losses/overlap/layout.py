@@ -18,10 +18,10 @@ class Layout(NamedTuple):
     def sums(self, x):
         """The sums over pixels, `(n, classes)`; over the batch on all replicas `(1, classes)`."""
         x = x if self.kept is None else x * self.kept
-        axes = tuple(range(1 if self.by_sample else 0, len(x.shape) if self.one_region else len(x.shape) - 1))
-        x = ops.sum(x, axes) if axes else x
+        axes = tuple(range(1, len(x.shape) if self.one_region else len(x.shape) - 1))
+        x = ops.sum(x, axes) if axes else x  # of each sample first: XLA divides the work between cores by samples
         x = ops.expand_dims(x, -1) if self.one_region else x
-        return x if self.by_sample else ops.expand_dims(replicas.add_up(x), 0)
+        return x if self.by_sample else replicas.add_up(ops.sum(x, 0, keepdims=True))
 
     def pixels(self, x):
         """`x` of the shape of y_pred as `(n, pixels, classes)`, with one sample for a whole batch."""
