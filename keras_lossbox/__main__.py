@@ -6,6 +6,7 @@ import inspect
 import json
 import shutil
 import sys
+from pathlib import Path
 
 import keras_lossbox
 from keras_lossbox import plots
@@ -18,7 +19,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m keras_lossbox", description="Losses for Keras 3.")
     parser.set_defaults(run=lambda options: parser.print_help())
     commands = parser.add_subparsers(title="commands")
-    demo.add_command(commands)
+    add_demo(commands)
     add_list(commands)
     add_plot(commands)
     options, rest = parser.parse_known_args(arguments)
@@ -27,6 +28,29 @@ def main(arguments=None):
     elif rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     return options.run(options) or 0
+
+
+def add_demo(commands):
+    """Adds `demo` to the subcommands of the command line."""
+    parser = commands.add_parser(
+        "demo",
+        help="train with and without pos_weight, save, reload in a fresh process, go on training (about 20 seconds)",
+        description="Trains two small models on rare positives, one of them with pos_weight, saves that one, reloads "
+        "it in a fresh process and checks that nothing changed. Writes model.keras and demo.png.",
+    )
+    parser.add_argument("--output", metavar="DIR", default="lossbox_demo", help="where to write (default: %(default)s)")
+    parser.add_argument("--quiet", action="store_true", help="print the results only, no progress")
+    parser.set_defaults(run=run_demo)
+
+
+def run_demo(options):
+    """The subcommand: the exit code is 0, or 1 after a sentence on stderr."""
+    try:
+        demo.demo(Path(options.output), options.quiet)
+    except (demo.DemoError, OSError) as error:
+        print(f"keras_lossbox demo: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def add_list(commands):

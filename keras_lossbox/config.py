@@ -1,7 +1,7 @@
 """Settings of the package.
 
-`KERAS_LOSSBOX_JIT_COMPILE=0` in the environment, or `disable_jit_compile()` before a model is compiled, keeps losses from
-being compiled by XLA by themselves. Switch it off to differentiate a loss of many logits forwards
+`KERAS_LOSSBOX_JIT_COMPILE=0` in the environment, or `disable_jit_compile()` before a model is compiled, keeps losses
+from being compiled by XLA by themselves. Switch it off to differentiate a loss of many logits forwards
 (`tf.autodiff.ForwardAccumulator`) or under `tf.vectorized_map`, to step through a formula in a debugger, or on a
 platform whose XLA gives trouble. The numbers are the same, up to rounding.
 """

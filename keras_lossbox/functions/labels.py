@@ -58,6 +58,12 @@ def take_at_labels(x, labels, axis):
     return ops.sum(ops.where(is_label(x, labels, axis), x, 0), axis)
 
 
+def multiclass_hinge(scores, labels, axis):
+    """max(0, 1 - the score of the label + the largest other score)."""
+    others = ops.where(is_label(scores, labels, axis), float("-inf"), scores)
+    return ops.relu(1 + ops.max(others, axis) - take_at_labels(scores, labels, axis))
+
+
 def smooth_classes(y, label_smoothing, axis):
     """y moved towards 1/C along `axis`."""
     if not label_smoothing:

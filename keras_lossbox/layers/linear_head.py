@@ -128,6 +128,12 @@ class LinearHead(keras.layers.Layer):
 
     def call(self, inputs):
         tied, bias = self.tied_to is not None, self.bias
+        if tied and getattr(self.tied_to, "quantization_mode", None):
+            raise ValueError(
+                f"LinearHead: `tied_to` is quantized ({self.tied_to.quantization_mode}), so that its matrix no longer "
+                "holds the weights. Quantize a model with an untied LinearHead or Dense, with the Embedding's matrix "
+                "transposed as its kernel."
+            )
         matrix = self.tied_to.embeddings if tied else self._kernel
         logits = add_bias_and_cap(ops.matmul(inputs, self.kernel), bias, self.logit_softcap)
         read = [None if variable is None else host.read_uncast(variable) for variable in (matrix, bias)]

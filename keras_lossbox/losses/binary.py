@@ -12,7 +12,7 @@ from keras_lossbox.core.shapes import check_axis
 from keras_lossbox.functions.bernoulli import bernoulli
 from keras_lossbox.functions.categorical import categorical
 from keras_lossbox.functions.elementary import divide_no_nan, mean
-from keras_lossbox.functions.labels import is_label, take_at_labels, yes_no
+from keras_lossbox.functions.labels import multiclass_hinge, take_at_labels, yes_no
 
 
 class Binary(Loss):
@@ -200,7 +200,7 @@ class ZeroOne(Loss):
         return batch.values(mean(wrong, batch.axis) if of_labels else wrong)
 
     def _yes_no(self, batch):
-        threshold = self.threshold if self.threshold is not None else 0.0 if self.from_logits else 0.5
+        threshold = self.threshold if self.threshold is not None else (0.5, 0.0)[self.from_logits]
         cut = threshold if self.from_logits else math.log(threshold / (1 - threshold))
         y, z, above = batch.y_true > 0.5, batch.y_pred, batch.y_pred > cut
         if not batch.from_logits:
@@ -213,9 +213,7 @@ class ZeroOne(Loss):
     def _classes(self, batch):
         y, axis = batch.y_true, batch.axis
         log_p = categorical(batch.y_pred, batch.from_logits, axis).log_p
-        surrogate = -take_at_labels(log_p, y, axis)
-        if self.surrogate == "hinge":
-            others = ops.where(is_label(log_p, y, axis), float("-inf"), log_p)
-            surrogate = ops.relu(1 + ops.max(others, axis) + surrogate)
+        hinge = self.surrogate == "hinge"
+        surrogate = multiclass_hinge(log_p, y, axis) if hinge else -take_at_labels(log_p, y, axis)
         wrong = ops.not_equal(ops.cast(ops.argmax(batch.y_pred, axis), y.dtype), y)
         return wrong, surrogate, ops.any(ops.isnan(batch.y_pred), axis)

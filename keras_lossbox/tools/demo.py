@@ -60,29 +60,6 @@ class Run(NamedTuple):
     scores: dict
 
 
-def add_command(commands):
-    """Adds `demo` to the subcommands of the command line."""
-    parser = commands.add_parser(
-        "demo",
-        help="train with and without pos_weight, save, reload in a fresh process, go on training (about 20 seconds)",
-        description="Trains two small models on rare positives, one of them with pos_weight, saves that one, reloads "
-        "it in a fresh process and checks that nothing changed. Writes model.keras and demo.png.",
-    )
-    parser.add_argument("--output", metavar="DIR", default="lossbox_demo", help="where to write (default: %(default)s)")
-    parser.add_argument("--quiet", action="store_true", help="print the results only, no progress")
-    parser.set_defaults(run=command)
-
-
-def command(options):
-    """The subcommand: the exit code is 0, or 1 after a sentence on stderr."""
-    try:
-        demo(Path(options.output), options.quiet)
-    except (DemoError, OSError) as error:
-        print(f"keras_lossbox demo: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
 def demo(folder, quiet=False):
     """Runs the whole demo and writes `model.keras` and `demo.png` into `folder`, both or, if anything fails, none."""
     require_extra()

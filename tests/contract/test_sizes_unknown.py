@@ -1,0 +1,53 @@
+"""Sizes that only the run knows, one by one and all together, with labels of every integer and floating dtype.
+
+The oracle is the eager value and gradient, where all sizes are known.
+"""
+
+import numpy as np
+import pytest
+from backends import BACKEND
+from cases import MAIN_CASES
+
+if BACKEND != "tensorflow":
+    pytest.skip("only TensorFlow's graphs have unknown sizes", allow_module_level=True)
+
+import tensorflow as tf
+
+CASES = list({case.cls: case for case in MAIN_CASES}.values())
+INTEGERS = ["int32", "int64", "uint8", "uint32", "float32"]
+
+
+def masks(rank):
+    """Which axes are unknown: none but one, then all."""
+    return [*(tuple(axis == other for other in range(rank)) for axis in range(rank)), (True,) * rank]
+
+
+def value_and_gradient(loss, y_true, y_pred):
+    with tf.GradientTape() as tape:
+        tape.watch(y_pred)
+        value = loss(y_true, y_pred)
+    return value, tape.gradient(value, y_pred, unconnected_gradients="zero")
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_unknown_sizes_change_nothing(case, rng):
+    shape = (4, 2) if case.options.get("ignore_class") is None else (4,)
+    y_true, y_pred = map(np.asarray, case.data(rng, shape))
+    loss = case.build()
+    expected = value_and_gradient(loss, tf.constant(y_true), tf.constant(y_pred))
+    integers = [dtype for dtype in INTEGERS if y_true.min() >= 0 or dtype[0] != "u"]
+    if y_true.dtype.kind == "f":
+        integers = ["float32"]
+    for number, unknown in enumerate(masks(y_pred.ndim)):
+        labels_unknown = unknown[: y_true.ndim]
+        for dtype in integers if number >= y_pred.ndim - 1 else integers[number % len(integers) :][:1]:
+            y = y_true.astype(dtype)
+            specs = [
+                tf.TensorSpec([None if u else n for n, u in zip(x.shape, which, strict=True)], x.dtype)
+                for x, which in ((y, labels_unknown), (y_pred, unknown))
+            ]
+            run = tf.function(lambda y, p: value_and_gradient(loss, y, p), specs, autograph=False)
+            found = run(tf.constant(y), tf.constant(y_pred))
+            for one, other in zip(found, expected, strict=True):
+                scale = np.abs(other).max() or 1e-3
+                np.testing.assert_allclose(one, other, rtol=0, atol=2e-6 * scale, err_msg=f"{unknown} {dtype}")
