@@ -66,7 +66,7 @@ def compare(losses, *, ax=None, between=None, kind=None):
     """Draws several losses, and their gradients, into one pair of axes.
 
     Args:
-        losses: a list of losses as `plot_loss` takes them, or a dict from what the legend shall call them to them.
+        losses: a list of losses as `plot_loss` takes them, or a dict of losses whose keys are the texts of the legend.
         ax, between, kind: as in `plot_loss`. The range is that in which all of the losses fit.
 
     Returns:

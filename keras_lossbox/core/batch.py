@@ -34,7 +34,7 @@ class Batch(NamedTuple):
     weights: Any = None  # of the values, or None; they can be broadcast to the values' shape
     mask: Any = None  # the same: True for what is neither masked by a layer nor left out by an option
     layer_mask: Any = None  # the part of it that comes from layers
-    invalid: Any = None  # where labels are none, of which a traced graph cannot tell before it runs; their loss is NaN
+    invalid: Any = None  # where labels are not valid, which a traced graph only finds out in its run; their loss is NaN
     linear: Any = None  # what the logits `y_pred` were computed from by a `LinearHead`: then y_pred is not to be read
 
     @property
@@ -86,9 +86,9 @@ def replace_invalid(batch, sizes, softmax):
 
 
 def settle(values, invalid, everywhere):
-    """`Values` whose weights and mask fit the values as the formula really gave them, and NaN where labels were none.
+    """`Values` whose weights and mask fit the values that the formula gave, and NaN where labels were not valid.
 
-    A value of a whole sample is masked if all entries of the sample are, and NaN if any of their labels is none;
+    A value of a whole sample is masked if all entries of the sample are, and NaN if any of their labels is not valid;
     `everywhere`: then all values are, since each is made of all samples.
     """
     values, weights, mask = values

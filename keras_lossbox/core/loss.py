@@ -32,9 +32,9 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
       nothing to value or gradient, not even when it is NaN.
     * An instance is read-only: a traced graph would not see a later change.
 
-    A loss of another kind of data than real numbers of one shape says so in `targets`; one that looks across the
-    samples, or takes logits as well as probabilities, writes `compute(batch)` in place of `call`; one that leaves out
-    labels of some value names them in `ignored`; what is done after the mean, like a root, stands in `finish`.
+    A loss for data other than real numbers of one shape returns their kind from `targets`. One that looks across the
+    samples, or takes logits as well as probabilities, has a `compute(batch)` in place of `call`. One that leaves out
+    labels of some value says which in `ignored`. What is done after the mean, such as a root, goes into `finish`.
 
     Args:
         name: name of the instance; by default `lossbox_` and the class's name. Never an identifier of a Keras loss:
@@ -146,7 +146,7 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
         return reduction.score(self.evaluate(batch), self.reduction)
 
     def evaluate(self, batch):
-        """`Values` as the formula gives them, with weights and mask that fit them, NaN where a label was none."""
+        """`Values` as the formula gives them, with weights and mask that fit them, NaN where a label was not valid."""
         across = batch.invalid is not None and self.targets(batch.y_pred).across
         return settle(self.compute(batch), batch.invalid, across)
 

@@ -13,7 +13,7 @@ from keras_lossbox.core import host
 from keras_lossbox.core.shapes import with_sizes, without_axis
 from keras_lossbox.functions.labels import NAN_LABEL, NOT_WHOLE, to_indices
 
-ROUNDING = 1e-3  # by so much a fraction may miss [0, 1]: a mask that was resized does by up to 1e-5
+ROUNDING = 1e-3  # a fraction may lie outside of [0, 1] by this much: a mask that was resized does by up to 1e-5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,9 +50,9 @@ class Real:
         return ops.expand_dims(y_true, -1), ops.expand_dims(y_pred, -1), (*sizes, 1)
 
     def check(self, y_true, sizes):
-        """The aligned labels, and where they are none (None: it is known that they all are labels).
+        """The aligned labels, and where they are not valid (None: it is known that all are).
 
-        In eager mode a label that is none raises an error; in a traced graph there is no value to look at yet.
+        In eager mode a label that is not valid raises an error; in a traced graph there is no value to look at yet.
         """
         return y_true, None
 

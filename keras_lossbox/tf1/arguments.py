@@ -59,7 +59,7 @@ DATA = ("losses", "t", "labels", "multi_class_labels", "onehot_labels", "predict
 
 @contextlib.contextmanager
 def _errors_of(function, labels, predictions):
-    """Errors that speak of y_true and y_pred in the words of this function."""
+    """Errors that name y_true and y_pred as this function calls them."""
     try:
         with names_in_errors(f"tf1.{function}", alone=True):
             yield

@@ -51,7 +51,7 @@ def class_weight_from_labels(y, num_classes=None):
 
     Args:
         y: class indices of any shape, or one-hot rows `(n, ..., C)`: rows of only 0 and 1 with a single 1 in each.
-            Labels, or rows, that are missing (NaN, or below 0) are not counted.
+            Labels, or rows, that are missing (NaN, or below 0) are left out.
         num_classes: C; by default the largest label plus one. Give it where the last classes may be absent.
 
     Returns:
@@ -92,8 +92,8 @@ def pos_weight_from_labels(y):
         q = negatives / positives
 
     Args:
-        y: 0 and 1 (or probabilities, counted as such) of shape `(n,)`, `(n, 1)` or `(n, ..., labels)`. NaN is not
-            counted.
+        y: 0 and 1 (or probabilities, added up as they are) of shape `(n,)`, `(n, 1)` or `(n, ..., labels)`. NaN
+            is left out.
 
     Returns:
         A float, or for several labels a list of them, for `pos_weight`.
