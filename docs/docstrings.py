@@ -15,6 +15,7 @@ import griffe
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))  # the checkout, installed or not
 import keras_lossbox
+from keras_lossbox.core.options import declared
 
 HEADED = re.compile(r"^(Shapes|Returns|Reference|Source):[ \n] *(.*(?:\n +.*)*)", re.MULTILINE)
 DOCTEST = re.compile(r"^>>> .*(?:\n.+)*", re.MULTILINE)
@@ -51,8 +52,10 @@ def markdown(docstring):
 def constructor(loss, parent):
     """The `__init__` of a loss as griffe would have read it."""
     kinds = {kind: griffe.ParameterKind[kind.name.lower()] for kind in inspect._ParameterKind}
+    types = {name: option.annotation + " | None" * option.optional for name, option in declared(loss).items()}
     parameters = [griffe.Parameter("self", kind=griffe.ParameterKind.positional_or_keyword)]
     for name, parameter in inspect.signature(loss).parameters.items():
         default = None if parameter.default is parameter.empty else repr(parameter.default)
-        parameters.append(griffe.Parameter(name, kind=kinds[parameter.kind], default=default))
+        kind = kinds[parameter.kind]
+        parameters.append(griffe.Parameter(name, annotation=types.get(name), kind=kind, default=default))
     return griffe.Function("__init__", parameters=griffe.Parameters(*parameters), parent=parent)

@@ -38,19 +38,19 @@ class Batch(NamedTuple):
     linear: Any = None  # what the logits `y_pred` were computed from by a `LinearHead`: then y_pred is not to be read
 
     @property
-    def valid(self):
+    def valid(self) -> Any:
         """Which samples (or, for `axis` None, entries) are neither masked nor of weight 0; None for all."""
         return logical_and_optional(self.mask, None if self.weights is None else ops.not_equal(self.weights, 0))
 
     @property
-    def valid_entries(self):
+    def valid_entries(self) -> Any:
         """The same with `axis`, so that it can be broadcast to y_pred."""
         valid = self.valid
         return (
             valid if valid is None or self.axis is None or len(valid.shape) == 0 else ops.expand_dims(valid, self.axis)
         )
 
-    def values(self, values):
+    def values(self, values: Any) -> Values:
         """`values` with the weights and the mask of the batch."""
         return Values(values, self.weights, self.mask)
 

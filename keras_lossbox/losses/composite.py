@@ -127,7 +127,7 @@ class WeightedSum(Loss):
         first, *others = (weight * result for weight, result in zip(self.weights, results, strict=True))
         return sum(others, start=first)
 
-    def metrics(self):
+    def metrics(self) -> list[MeanLoss]:
         """One streaming mean for each part, to be given to `compile(metrics=…)`: the part's value, not yet weighted.
 
         Example:
