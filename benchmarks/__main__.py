@@ -10,7 +10,7 @@ import sys
 # Part -> what it measures; the module benchmarks/<part>.py has `run(options, console)`, which prints a table and gives
 # a list of results for the JSON. `all` runs those of ALL.
 PARTS = {
-    "timing": "time of loss + gradient: the box, Keras, tf.nn and the limit",
+    "timing": "time of loss + gradient: keras_lossbox, Keras, tf.nn and the limit",
     "memory": "peak memory of loss + gradient, each in a process of its own",
     "scaling": "time per element from 1e5 to 1e7 elements",
     "fit": "steps per second of model.fit on a small model",

@@ -18,7 +18,7 @@ LOSSES = (
 
 
 def run(options, console):
-    """One result for each of LOSSES; the box, Keras, and Keras once more, which shows how far noise alone goes."""
+    """One result for each of LOSSES; this package, Keras, and Keras once more, which shows how far noise alone goes."""
     results = []
     modes = options.mode or ["graph"]  # what fit does by itself on a CPU
     chosen = [row for row in options.rows if row.name in LOSSES]

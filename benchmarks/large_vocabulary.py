@@ -1,4 +1,4 @@
-"""Peak memory and time of a `fit` step of a large vocabulary: LinearHead and the box's loss, Dense and Keras's.
+"""Peak memory and time of a `fit` step of a large vocabulary: LinearHead and the package's loss, Dense and Keras's.
 
 `python -m benchmarks large_vocabulary --size 2048x32k` for one size. Every figure is from a process of its own.
 """

@@ -24,7 +24,7 @@ IMAGES = ("8x512x512x4",)
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """The box's time (or peak memory) is at most `at_most` times that of `against`.
+    """The package's time (or peak memory) is at most `at_most` times that of `against`.
 
     `against` is "keras", "formula", or "y_pred" for the size of y_pred itself. No modes or sizes: all of them.
     """
@@ -308,8 +308,8 @@ ROWS = [
     Row("LogCosh", real_numbers, box.LogCosh(), K.LogCosh(), _log_cosh),
 ]
 
-# Losses for segmentation: a row each as soon as the box has them. Keras's two, over both axes of the image, mean the
-# same: one value for each sample and class. The others have no counterpart there.
+# Losses for segmentation: a row each as soon as the package has them. Keras's two, over both axes of the image, mean
+# the same: one value for each sample and class. The others have no counterpart there.
 _OVERLAP = {
     "Dice": (K.Dice(axis=(1, 2)), _dice),
     "Jaccard": (None, _jaccard),

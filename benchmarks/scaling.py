@@ -16,7 +16,7 @@ AT_MOST = 1.25
 
 
 def run(options, console):
-    """One result for each loss and mode; all sizes, of the box and of Keras, are interleaved in one run."""
+    """One result for each loss and mode; all sizes, of this package and of Keras, are interleaved in one run."""
     results = []
     modes = options.mode or ["graph"]  # eager mode at 1e5 elements shows little else than the cost of a call
     with console.status("") as status:

@@ -1,4 +1,4 @@
-"""Time of loss and gradient: the box, Keras, tf.nn and the limit, in one interleaved run for each cell."""
+"""Time of loss and gradient: keras_lossbox, Keras, tf.nn and the limit, in one interleaved run for each cell."""
 
 import os
 from concurrent import futures

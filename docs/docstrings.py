@@ -1,24 +1,37 @@
-"""For mkdocstrings: the docstrings of this project as Markdown, and signatures with every option."""
+"""For mkdocstrings: the docstrings of this project as Markdown, and the constructors of losses with every option.
 
+A loss has no `__init__` in its source: the constructor follows from the declared options when the class is made. So
+the package is imported here, and the signature is the one that `help` shows.
+"""
+
+import importlib
+import inspect
+import pathlib
 import re
+import sys
 import textwrap
 
 import griffe
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))  # the checkout, installed or not
+import keras_lossbox
+from keras_lossbox.core.options import declared
 
 HEADED = re.compile(r"^(Shapes|Returns|Reference|Source):[ \n] *(.*(?:\n +.*)*)", re.MULTILINE)
 DOCTEST = re.compile(r"^>>> .*(?:\n.+)*", re.MULTILINE)
 
 
 class HouseFormat(griffe.Extension):
-    """Applies `markdown` to every docstring of the package, and `with_all_options` to every class."""
+    """Applies `markdown` to every docstring of the package, and gives every loss its constructor."""
 
     def on_package(self, *, pkg, loader, **kwargs):
         for member in own_members(pkg):
             if member.docstring is not None:
                 member.docstring.value = markdown(member.docstring.value)
-        classes = [member for member in own_members(pkg) if member.is_class and "__init__" in member.members]
-        for cls, parameters in [(cls, with_all_options(cls)) for cls in classes]:  # all read before any is changed
-            cls.members["__init__"].parameters = parameters
+        for cls in [member for member in own_members(pkg) if member.is_class]:
+            loss = getattr(importlib.import_module(cls.module.path), cls.name, None)
+            if isinstance(loss, type) and issubclass(loss, keras_lossbox.Loss):
+                cls.set_member("__init__", constructor(loss, cls))
 
 
 def own_members(parent):
@@ -36,22 +49,13 @@ def markdown(docstring):
     return DOCTEST.sub(lambda found: f"```pycon\n{textwrap.dedent(found[0])}\n```", docstring)
 
 
-def with_all_options(cls):
-    """The parameters of the constructor, those that it passes on with **options included; as `help` shows them."""
-    kinds = griffe.ParameterKind
-    parameters, passed_on = [], []
-    for klass in [cls, *cls.mro()]:
-        if "__init__" not in klass.members:
-            continue
-        own = list(klass.members["__init__"].parameters)
-        for parameter in own:
-            known = {p.name for p in parameters + passed_on}
-            if parameter.kind in (kinds.var_keyword, kinds.var_positional) or parameter.name in known:
-                continue
-            if klass is cls:
-                parameters.append(parameter)
-            else:
-                passed_on.append(griffe.Parameter(parameter.name, kind=kinds.keyword_only, default=parameter.default))
-        if klass.name == "Loss" or not any(p.kind is kinds.var_keyword for p in own):
-            return griffe.Parameters(*parameters, *passed_on)
-    return cls.members["__init__"].parameters  # passed on to a class outside of the package
+def constructor(loss, parent):
+    """The `__init__` of a loss as griffe would have read it."""
+    kinds = {kind: griffe.ParameterKind[kind.name.lower()] for kind in inspect._ParameterKind}
+    types = {name: option.annotation + " | None" * option.optional for name, option in declared(loss).items()}
+    parameters = [griffe.Parameter("self", kind=griffe.ParameterKind.positional_or_keyword)]
+    for name, parameter in inspect.signature(loss).parameters.items():
+        default = None if parameter.default is parameter.empty else repr(parameter.default)
+        kind = kinds[parameter.kind]
+        parameters.append(griffe.Parameter(name, annotation=types.get(name), kind=kind, default=default))
+    return griffe.Function("__init__", parameters=griffe.Parameters(*parameters), parent=parent)

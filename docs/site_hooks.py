@@ -59,7 +59,7 @@ def correct_contents(contents, ids):
 
 
 def in_order(entries):
-    """The entries of a table of contents as they stand on the page."""
+    """The entries of a table of contents in the order of the page."""
     for entry in entries:
         yield entry
         yield from in_order(entry.children)

@@ -10,7 +10,7 @@ and weights are those of one device by themselves, and `fit` works as ever. For 
 `keras.distribution.initialize` first on each of them.
 
 What Keras cannot do is to divide a batch into parts of different sizes. Rows of weight 0 fill the last one: they
-contribute nothing to the loss and the gradient as long as the reduction does not count them, which "sum",
+contribute nothing to the loss and the gradient as long as the reduction does not divide by their number, which "sum",
 "mean_with_sample_weight" and "sum_by_nonzero_weights" do not. (Batch normalization would see them.)
 """
 

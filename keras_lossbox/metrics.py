@@ -1,5 +1,7 @@
 """Streaming means of losses, for `compile(metrics=…)` and `evaluate`."""
 
+from typing import Any
+
 import keras
 
 from keras_lossbox.core import compiled, host
@@ -40,7 +42,7 @@ class MeanLoss(keras.metrics.Metric):
     Reference: `tf.compat.v1.metrics.mean_squared_error`, for any loss
     """
 
-    def __init__(self, loss, name=None, dtype=None):
+    def __init__(self, loss: keras.losses.Loss, name: str | None = None, dtype: Any = None) -> None:
         if isinstance(loss, dict):
             loss = deserialize(loss)
         if not isinstance(loss, keras.losses.Loss) or hasattr(loss, "losses"):
@@ -55,7 +57,7 @@ class MeanLoss(keras.metrics.Metric):
         self.divisor = self.add_variable(shape=(), initializer="zeros", name="divisor")
 
     @host.as_written
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Adds a batch."""
         with names_in_errors(type(self.loss).__name__):
             batch = self._adapted.prepare(y_true, y_pred, sample_weight)
@@ -63,10 +65,10 @@ class MeanLoss(keras.metrics.Metric):
         self.total.assign_add(keras.ops.cast(total, self.dtype))
         self.divisor.assign_add(keras.ops.cast(keras.ops.convert_to_tensor(divisor, total.dtype), self.dtype))
 
-    def result(self):
+    def result(self) -> Any:
         """The mean over everything added since the last reset; 0 before."""
         return self._adapted.finish(divide_no_nan(self.total.value, self.divisor.value))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The loss, the name and the dtype."""
         return {"loss": keras.losses.serialize(self.loss), "name": self.name, "dtype": self.dtype}

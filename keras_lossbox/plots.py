@@ -5,6 +5,8 @@ has to be made.
 """
 
 import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -16,8 +18,16 @@ POINTS = 201  # odd, so that a corner in the middle is hit
 COLORS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"]  # for the colour-blind too
 LINES = ["-", "--", "-.", ":"]
 
+Kind = Literal["real", "positive", "binary", "classes", "pixels"]
 
-def plot_loss(loss, *, ax=None, between=None, kind=None):
+
+def plot_loss(
+    loss: str | keras.losses.Loss,
+    *,
+    ax: Any = None,
+    between: Sequence[float] | None = None,
+    kind: Kind | None = None,
+) -> tuple[Any, Any]:
     """Draws a loss and its gradient over the predictions of one sample.
 
     What is drawn is `loss(y_true, y_pred)` for a batch of that sample alone, and its derivative by automatic
@@ -62,11 +72,17 @@ def plot_loss(loss, *, ax=None, between=None, kind=None):
     return pair
 
 
-def compare(losses, *, ax=None, between=None, kind=None):
+def compare(
+    losses: Sequence[str | keras.losses.Loss] | Mapping[str, str | keras.losses.Loss],
+    *,
+    ax: Any = None,
+    between: Sequence[float] | None = None,
+    kind: Kind | None = None,
+) -> tuple[Any, Any]:
     """Draws several losses, and their gradients, into one pair of axes.
 
     Args:
-        losses: a list of losses as `plot_loss` takes them, or a dict from what the legend shall call them to them.
+        losses: a list of losses as `plot_loss` takes them, or a dict of losses whose keys are the texts of the legend.
         ax, between, kind: as in `plot_loss`. The range is that in which all of the losses fit.
 
     Returns:
@@ -89,7 +105,7 @@ def compare(losses, *, ax=None, between=None, kind=None):
     if not isinstance(losses, (dict, list, tuple)) or not losses:
         raise ValueError(f"{HERE}: `losses` must be a list or a dict of at least one loss. Received: losses={losses!r}")
     names = list(losses) if isinstance(losses, dict) else None
-    losses = [_as_loss(f"losses[{index}]", loss) for index, loss in enumerate(losses.values() if names else losses)]
+    losses = [_as_loss(f"losses[{index}]", loss) for index, loss in enumerate(losses.values() if names else losses)]  # type: ignore[union-attr]
     names = names or [textwrap.fill(name_of(loss), 42, break_long_words=False) for loss in losses]
     value, gradient = pair = _picture(losses, names, ax, between, kind)
     value.set_title("loss")

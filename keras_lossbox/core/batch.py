@@ -34,24 +34,24 @@ class Batch(NamedTuple):
     weights: Any = None  # of the values, or None; they can be broadcast to the values' shape
     mask: Any = None  # the same: True for what is neither masked by a layer nor left out by an option
     layer_mask: Any = None  # the part of it that comes from layers
-    invalid: Any = None  # where labels are none, of which a traced graph cannot tell before it runs; their loss is NaN
+    invalid: Any = None  # where labels are not valid, which a traced graph only finds out in its run; their loss is NaN
     filled_up: Any = None  # False for rows that only fill up a batch, harmless in a formula and not counted
     linear: Any = None  # what the logits `y_pred` were computed from by a `LinearHead`: then y_pred is not to be read
 
     @property
-    def valid(self):
+    def valid(self) -> Any:
         """Which samples (or, for `axis` None, entries) are neither masked nor of weight 0; None for all."""
         return logical_and_optional(self.mask, None if self.weights is None else ops.not_equal(self.weights, 0))
 
     @property
-    def valid_entries(self):
+    def valid_entries(self) -> Any:
         """The same with `axis`, so that it can be broadcast to y_pred."""
         valid = self.valid
         return (
             valid if valid is None or self.axis is None or len(valid.shape) == 0 else ops.expand_dims(valid, self.axis)
         )
 
-    def values(self, values):
+    def values(self, values: Any) -> Values:
         """`values` with the weights and the mask of the batch."""
         return Values(values, self.weights, self.mask)
 
@@ -98,9 +98,9 @@ def _valid_entries(batch, sizes):
 
 
 def settle(values, batch, everywhere):
-    """`Values` whose weights and mask fit the values as the formula really gave them, and NaN where labels were none.
+    """`Values` whose weights and mask fit the values that the formula gave, and NaN where labels were not valid.
 
-    A value of a whole sample is masked if all entries of the sample are, and NaN if any of their labels is none;
+    A value of a whole sample is masked if all entries of the sample are, and NaN if any of their labels is not valid;
     `everywhere`: then all values are, since each is made of all samples.
     """
     values, weights, mask = values

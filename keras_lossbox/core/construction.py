@@ -18,7 +18,7 @@ TAIL = {  # the last positional parameters of every loss
 def names_in_errors(name, alone=False):
     """Puts the name of a loss or function before an error; core and functions know of none.
 
-    `alone`: in place of the names that stand there already, those of losses of which the user knows nothing.
+    `alone`: in place of names that are there already: those of losses that the user has not written.
     """
     try:
         yield

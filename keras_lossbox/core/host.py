@@ -4,6 +4,8 @@ Private names are used where Keras offers nothing public; `tests/core/test_host.
 """
 
 import re
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import keras
 from keras import ops
@@ -13,6 +15,8 @@ from keras.src.backend.common.variables import AutocastScope  # private: a layer
 ON_TENSORFLOW = keras.config.backend() == "tensorflow"
 if ON_TENSORFLOW:
     import tensorflow as tf  # which Keras has imported
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 LINEAR_LOGITS = "_keras_lossbox_linear"  # an attribute of logits, as Keras's own `_keras_logits` is of probabilities
 
@@ -28,7 +32,7 @@ def scope_name(name):
     return cleaned if re.match(r"[A-Za-z0-9.]", cleaned) else f"loss{cleaned}"
 
 
-def as_written(function):
+def as_written(function: F) -> F:
     """Keeps AutoGraph, which would rewrite the code and lose the names in its errors, out of a function."""
     return tf.autograph.experimental.do_not_convert(function) if ON_TENSORFLOW else function
 

@@ -1,6 +1,8 @@
 """`Loss`, the base class: the life of a call, and of an instance from construction to the saved model and back."""
 
 import warnings
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import keras
 from keras import ops
@@ -22,6 +24,7 @@ from keras_lossbox.core.construction import (
     set_constructor,
 )
 from keras_lossbox.core.options import Choice, to_config
+from keras_lossbox.core.reduction import Score
 from keras_lossbox.core.registry import PACKAGE, __version__, available, register_of_user, snake_case
 from keras_lossbox.core.targets import Real
 from keras_lossbox.functions.elementary import sizes_of
@@ -39,9 +42,9 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
       nothing to value or gradient, not even when it is NaN.
     * An instance is read-only: a traced graph would not see a later change.
 
-    A loss of another kind of data than real numbers of one shape says so in `targets`; one that looks across the
-    samples, or takes logits as well as probabilities, writes `compute(batch)` in place of `call`; one that leaves out
-    labels of some value names them in `ignored`; what is done after the mean, like a root, stands in `finish`.
+    A loss for data other than real numbers of one shape returns their kind from `targets`. One that looks across the
+    samples, or takes logits as well as probabilities, has a `compute(batch)` in place of `call`. One that leaves out
+    labels of some value says which in `ignored`. What is done after the mean, such as a root, goes into `finish`.
 
     Args:
         name: name of the instance; by default `lossbox_` and the class's name. Never an identifier of a Keras loss:
@@ -65,7 +68,7 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
     ...     def __init__(self, quantile=0.5, **kwargs):
     ...         super().__init__(**kwargs)
     ...         self.quantile = quantile
-    ...     def call(self, y_true, y_pred):
+    ...     def call(self, y_true: Any, y_pred: Any) -> Any:
     ...         error = y_true - y_pred
     ...         q = self.quantile
     ...         return keras.ops.mean(keras.ops.maximum(q * error, (q - 1) * error), axis=-1)
@@ -81,7 +84,7 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
     by_rows = False  # whether the loss of some rows is that of these rows alone: then a `LinearHead` computes it so
     _positional = None
 
-    def __init_subclass__(cls, package="Custom", positional=None, **kwargs):
+    def __init_subclass__(cls, package: str = "Custom", positional: Sequence[str] | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls._positional = positional or cls._positional
         set_constructor(cls, Loss)
@@ -93,14 +96,14 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
             cls.jit_compile = False  # nor is it known whether XLA takes it
         if "call" in formula and "compute" not in formula and cls.compute is not Loss.compute:
             raise TypeError(
-                f"{cls.__name__}: its base {cls.__base__.__name__} computes with `compute(batch)`, so that `call` "
+                f"{cls.__name__}: its base {cls.__base__.__name__} computes with `compute(batch)`, so that `call` "  # type: ignore[union-attr]
                 "would never be used. Write `compute` instead: values = super().compute(batch), then "
                 "return values._replace(values=...)"
             )
         if users:
             register_of_user(cls, package)
 
-    def __init__(self, name: "str | None" = None, reduction: "str | None" = DEFAULT_REDUCTION, dtype=None):
+    def __init__(self, name: str | None = None, reduction: str | None = DEFAULT_REDUCTION, dtype: Any = None) -> None:
         try:
             if isinstance(dtype, dict):  # Keras would construct whatever class it names
                 raise ValueError("not a dtype")
@@ -117,23 +120,23 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
         self.reduction = reduction
         self._policy_name = policy.name
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         """What a loss checks or prepares once its declared options are set."""
 
     # The life of a call
 
     @host.as_written
-    def __call__(self, y_true, y_pred, sample_weight=None):
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         with keras.name_scope(host.scope_name(self.name)), names_in_errors(type(self).__name__):
             return ops.cast(self.reduced(y_true, y_pred, sample_weight), self.dtype)
 
-    def reduced(self, y_true, y_pred, sample_weight=None):
+    def reduced(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The loss in `compute_dtype`; under `tf.distribute` this replica's share of it."""
         score = self.score(self.prepare(y_true, y_pred, sample_weight))
         loss = self.finish(reduction.reduced(score, self.reduction))
         return loss if score.divisor is None else replicas.share(loss)
 
-    def prepare(self, y_true, y_pred, sample_weight=None, check_labels=True):
+    def prepare(self, y_true: Any, y_pred: Any, sample_weight: Any = None, check_labels: bool = True) -> Batch:
         """Labels, predictions, weights and mask as a `Batch`: converted, aligned, checked, without what is masked."""
         layer_mask, linear = host.mask_of(y_pred), host.linear_behind(y_pred)
         y_pred, from_logits, targets = self.predictions(y_pred)
@@ -151,14 +154,14 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
         y_true, invalid = targets.check(valid_labels(batch, sizes), sizes)
         return batch._replace(y_true=y_true, invalid=invalid)
 
-    def score(self, batch):
+    def score(self, batch: Batch) -> Score:
         """The formula, the weights and the sum: a pure function of the batch."""
         if batch.linear is not None:
             return batch.linear.score(self, batch)
         return compiled.score(self, batch, self.reduction)
 
-    def evaluate(self, batch):
-        """`Values` as the formula gives them, with weights and mask that fit them, NaN where a label was none."""
+    def evaluate(self, batch: Batch) -> Values:
+        """`Values` as the formula gives them, with weights and mask that fit them, NaN where a label was not valid."""
         targets, sizes = self.targets(batch.y_pred), sizes_of(batch.y_pred)
         y_pred = valid_predictions(batch, sizes, softmax=targets.activation == "softmax")
         batch = batch._replace(y_true=valid_labels(batch, sizes), y_pred=y_pred)
@@ -166,18 +169,18 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
 
     # What a loss may say
 
-    def targets(self, y_pred):
+    def targets(self, y_pred: Any) -> Real:
         """The kind of data: one of `keras_lossbox.targets`; by default real numbers, of which `call` takes a mean.
 
         If the loss has an option or attribute `axis`, that is the axis of the mean, and None none.
         """
         return Real(getattr(self, "axis", -1))
 
-    def ignored(self, batch):
+    def ignored(self, batch: Batch) -> Any:
         """Which values an option leaves out, beside masks and weights: a boolean tensor, or None."""
         return None
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         """The formula: aligned labels and predictions in, one value per sample out."""
         raise NotImplementedError(f"{type(self).__name__} must implement call(y_true, y_pred) or compute(batch)")
 
@@ -185,23 +188,23 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
         """The formula of a loss that needs more than labels and predictions: a `Batch` in, `Values` out."""
         return batch.values(self.call(batch.y_true, batch.y_pred))
 
-    def finish(self, loss):
+    def finish(self, loss: Any) -> Any:
         """What is done to the reduced loss, for losses like a root that is taken of a mean."""
         return loss
 
     # Configuration
 
     @property
-    def last_path(self):
+    def last_path(self) -> str | None:
         """How the last call computed: "chunked" (from what a `LinearHead` was given), "ordinary", or None before it."""
         return self.__dict__.get("_last_path")
 
     @property
-    def compute_dtype(self):
+    def compute_dtype(self) -> str:
         """What the formula is computed in: `dtype`, or float32 where that is a half precision."""
         return "float32" if self.dtype in ("float16", "bfloat16") else self.dtype
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Every parameter of the constructor with its value, as plain Python."""
         config = {}
         for name in parameters_of(type(self)):
@@ -217,7 +220,7 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
         return config
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> "Loss":
         """A loss with these options; an unknown one is an error."""
         cls.check_known(
             config,
@@ -227,7 +230,7 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
         return cls(**config)
 
     @classmethod
-    def check_known(cls, given, hint=""):
+    def check_known(cls, given: Iterable[str], hint: str = "") -> None:
         """Raises a ValueError for an option that the constructor does not have."""
         unknown = sorted(set(given) - set(parameters_of(cls)))
         if unknown:
@@ -238,7 +241,7 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
 
     # Steps of `prepare`
 
-    def predictions(self, y_pred):
+    def predictions(self, y_pred: Any) -> tuple[Any, bool | None, Real]:
         """`y_pred` as a tensor, or the logits behind it where they are known; whether it is logits; the `targets`."""
         y_pred = shapes.to_tensor("y_pred", y_pred, self.compute_dtype)
         targets = self.targets(y_pred)
@@ -286,7 +289,7 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
             )
         super().__setattr__(name, value)
 
-    def __add__(self, other):
+    def __add__(self, other: Any) -> Any:
         """`first + second` for two losses; 0 is neutral, so that `sum(losses)` works."""
         if isinstance(other, (int, float)) and other == 0:
             return self
@@ -294,7 +297,7 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
             return NotImplemented
         return available()["weighted_sum"]([self, other], reduction=self.reduction)
 
-    def __mul__(self, weight):
+    def __mul__(self, weight: float) -> Any:
         """`weight * loss` for a number."""
         if isinstance(weight, bool) or not isinstance(weight, (int, float)):
             return NotImplemented

@@ -3,27 +3,28 @@
 import difflib
 import re
 import warnings
+from typing import Any
 
 import keras
 
 PACKAGE = "keras_lossbox"
 __version__ = "0.1.0"
 
-_registry = {}  # snake_case name -> class
+_registry: dict[str, type[Any]] = {}  # snake_case name -> class
 
 
-def snake_case(name):
+def snake_case(name: str) -> str:
     """`BinaryCrossentropy` as `binary_crossentropy`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
-def register(cls):
+def register(cls: type) -> type:
     """Makes a loss of this package known to Keras's saving and to `get` and `available`."""
     _registry[snake_case(cls.__name__)] = cls
     return keras.saving.register_keras_serializable(PACKAGE)(cls)
 
 
-def register_of_user(cls, package):
+def register_of_user(cls: type, package: str) -> None:
     """Makes a user's loss known to Keras's saving, so that a saved model finds it.
 
     Two classes under one name are worth a warning: the later one is what every saved model would load.
@@ -40,12 +41,12 @@ def register_of_user(cls, package):
     keras.saving.register_keras_serializable(package)(cls)
 
 
-def in_order() -> list:
+def in_order() -> list[type[Any]]:
     """The classes of the losses as their modules define them, for tables."""
     return list(_registry.values())
 
 
-def available() -> dict:
+def available() -> dict[str, type[Any]]:
     """Every loss of the package: a dict from its snake_case name to its class, sorted by name.
 
     Example:
@@ -57,7 +58,7 @@ def available() -> dict:
     return dict(sorted(_registry.items()))
 
 
-def get(identifier: "str | dict | keras.losses.Loss", **options) -> "keras.losses.Loss":
+def get(identifier: str | dict[str, Any] | keras.losses.Loss, **options: Any) -> keras.losses.Loss:
     """A loss by name, with options; `keras.losses.get` cannot find the losses of other packages.
 
     Args:

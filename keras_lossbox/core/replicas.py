@@ -7,6 +7,8 @@ A loss that compares the samples of a batch with each other compares those of th
     itself = mine[:, None] == replicas.gather(mine)[None]
 """
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -16,13 +18,13 @@ from keras_lossbox.functions.elementary import sizes_of
 MOST_ROWS = 2**20  # of one replica, so that no two rows have the same id
 
 
-def add_up(x):
+def add_up(x: Any) -> Any:
     """The sum of `x`, a tensor or several, over the replicas, with its gradient."""
     context = host.replica_context()
     return x if context is None else context.all_reduce("SUM", x)
 
 
-def gather(x):
+def gather(x: Any) -> Any:
     """The rows of `x` of all replicas, in the order of the replicas, with their gradient."""
     context = host.replica_context()
     if context is None:
@@ -32,14 +34,14 @@ def gather(x):
     return context.all_gather(x, axis=0)
 
 
-def row_ids(x):
+def row_ids(x: Any) -> Any:
     """A number for each row of `x` that no other row has, on no replica."""
     rows = ops.arange(sizes_of(x)[0], dtype="int32")
     context = host.replica_context()
     return rows if context is None else rows + context.replica_id_in_sync_group * MOST_ROWS
 
 
-def share(loss):
+def share(loss: Any) -> Any:
     """What one replica contributes to a loss that all of them know: their losses and gradients will be added up."""
     context = host.replica_context()
     return loss if context is None else ops.divide(loss, context.num_replicas_in_sync)

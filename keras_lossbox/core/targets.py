@@ -5,7 +5,8 @@ by it.
 """
 
 import dataclasses
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from keras import ops
 
@@ -13,7 +14,7 @@ from keras_lossbox.core import host
 from keras_lossbox.core.shapes import with_sizes, without_axis
 from keras_lossbox.functions.labels import NAN_LABEL, NOT_WHOLE, to_indices
 
-ROUNDING = 1e-3  # by so much a fraction may miss [0, 1]: a mask that was resized does by up to 1e-5
+ROUNDING = 1e-3  # a fraction may lie outside of [0, 1] by this much: a mask that was resized does by up to 1e-5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,11 +33,11 @@ class Real:
     activation: ClassVar[str | None] = None  # "sigmoid" or "softmax", if it makes such probabilities of such logits
     label_axis: ClassVar[int] = -1  # of y_pred: options with one number for each label or class run along it
 
-    def label_count(self, y_pred):
+    def label_count(self, y_pred: Any) -> int | None:
         """How many labels or classes y_pred has, or None where only the run knows it. A vector has one."""
         return 1 if len(y_pred.shape) < 2 else y_pred.shape[self.label_axis]
 
-    def align(self, y_true, y_pred, sizes):
+    def align(self, y_true: Any, y_pred: Any, sizes: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
         """Both in the shapes that a formula expects, and the sizes of y_pred. Two vectors are n samples, not one."""
         if len(sizes) == 0:
             raise ValueError("`y_pred` must have at least one axis, the samples. Received: a scalar")
@@ -50,14 +51,14 @@ class Real:
         return ops.expand_dims(y_true, -1), ops.expand_dims(y_pred, -1), (*sizes, 1)
 
     @property
-    def checked(self):
+    def checked(self) -> bool:
         """Whether labels are looked at before the formula."""
         return type(self).check is not Real.check
 
-    def check(self, y_true, sizes):
-        """The aligned labels, and where they are none (None: it is known that they all are labels).
+    def check(self, y_true: Any, sizes: Sequence[Any]) -> tuple[Any, Any]:
+        """The aligned labels, and where they are not valid (None: it is known that all are).
 
-        In eager mode a label that is none raises an error; in a traced graph there is no value to look at yet.
+        In eager mode a label that is not valid raises an error; in a traced graph there is no value to look at yet.
         """
         return y_true, None
 
@@ -78,15 +79,16 @@ class Classes(Real):
     `"either"`, whichever their shape says, or `"largest"`: either, and of a row the index of its largest entry.
     """
 
+    axis: int = -1
     from_logits: bool | None = False
     labels: str = "either"
     activation = "softmax"
 
     @property
-    def label_axis(self):
+    def label_axis(self) -> int:  # type: ignore[override]
         return self.axis
 
-    def align(self, y_true, y_pred, sizes):
+    def align(self, y_true: Any, y_pred: Any, sizes: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
         axis = self.axis % len(sizes)
         if y_pred.shape[axis] == 1:
             raise ValueError(
@@ -111,7 +113,7 @@ class Classes(Real):
         hint = f" Labels are class indices here: they have the shape of y_pred without its axis {axis}, the classes."
         return to_indices(with_sizes(y_true, y_pred, without_axis(sizes, axis), hint))
 
-    def check(self, y_true, sizes):
+    def check(self, y_true: Any, sizes: Sequence[Any]) -> tuple[Any, Any]:
         return check_indices(y_true, sizes, self.axis) if len(y_true.shape) < len(sizes) else (y_true, None)
 
 
@@ -128,15 +130,15 @@ class Regions(Real):
     mode: str = "binary"
 
     @property
-    def activation(self):
+    def activation(self) -> str:  # type: ignore[override]
         return "softmax" if self.mode == "multiclass" else "sigmoid"
 
-    def align(self, y_true, y_pred, sizes):
+    def align(self, y_true: Any, y_pred: Any, sizes: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
         if self.mode == "multiclass":
             return Classes().align(y_true, y_pred, sizes)
         return super().align(y_true, y_pred, sizes)
 
-    def check(self, y_true, sizes):
+    def check(self, y_true: Any, sizes: Sequence[Any]) -> tuple[Any, Any]:
         return check_indices(y_true, sizes, -1) if len(y_true.shape) < len(sizes) else check_fractions(y_true)
 
 
@@ -149,7 +151,7 @@ class Parameters(Real):
 
     count: int = 2
 
-    def align(self, y_true, y_pred, sizes):
+    def align(self, y_true: Any, y_pred: Any, sizes: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
         outputs, rest = divmod(y_pred.shape[-1], self.count)
         if rest or not outputs:
             raise ValueError(
@@ -171,7 +173,7 @@ class Pairs(Real):
 
     across: bool = True
 
-    def align(self, y_true, y_pred, sizes):
+    def align(self, y_true: Any, y_pred: Any, sizes: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
         if len(y_true.shape) == 2 and y_true.shape[-1] == 1:
             y_true = ops.squeeze(y_true, -1)
         hint = " Labels are groups here, one for each sample."
@@ -182,7 +184,7 @@ class Pairs(Real):
 class Unaligned(Real):
     """Labels of a shape of their own, for a loss that aligns them itself."""
 
-    def align(self, y_true, y_pred, sizes):
+    def align(self, y_true: Any, y_pred: Any, sizes: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
         return ops.cast(y_true, y_pred.dtype), y_pred, sizes
 
 

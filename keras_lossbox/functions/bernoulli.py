@@ -76,7 +76,7 @@ class BernoulliOfLogits(Bernoulli):
 
 
 class BernoulliOfProbabilities(Bernoulli):
-    """The same of a probability, which is never counted as quite 0 or 1."""
+    """The same of a probability, which is clipped so that it is never quite 0 or 1."""
 
     def __init__(self, p):
         super().__init__(p)

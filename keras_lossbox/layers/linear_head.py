@@ -1,6 +1,8 @@
 """`LinearHead`, a `Dense` whose loss is computed without its logits."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
@@ -54,19 +56,19 @@ class LinearHead(keras.layers.Layer):
 
     def __init__(
         self,
-        units,
-        use_bias=True,
+        units: int,
+        use_bias: bool = True,
         *,
-        logit_softcap=None,
-        tied_to=None,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
-        bias_regularizer=None,
-        kernel_constraint=None,
-        bias_constraint=None,
-        **kwargs,
-    ):
+        logit_softcap: float | None = None,
+        tied_to: keras.layers.Embedding | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if isinstance(units, bool) or not isinstance(units, int) or units < 1:
             raise ValueError(f"LinearHead: `units` must be a positive integer. Received: units={units!r}")
@@ -84,7 +86,7 @@ class LinearHead(keras.layers.Layer):
         self.units = units
         self.use_bias = use_bias
         self.logit_softcap = logit_softcap
-        self.tied_to = tied_to
+        self.tied_to: Any = tied_to
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
@@ -94,7 +96,7 @@ class LinearHead(keras.layers.Layer):
         self.bias = None
         self.supports_masking = True
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[int | None]) -> None:
         features = input_shape[-1]
         if self.tied_to is None:
             self._kernel = self.add_weight(
@@ -122,11 +124,11 @@ class LinearHead(keras.layers.Layer):
         self.built = True
 
     @property
-    def kernel(self):
+    def kernel(self) -> Any:
         """The matrix of `(features, units)`."""
         return self._kernel if self.tied_to is None else ops.transpose(self.tied_to.embeddings)
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         tied, bias = self.tied_to is not None, self.bias
         if tied and getattr(self.tied_to, "quantization_mode", None):
             raise ValueError(
@@ -137,13 +139,13 @@ class LinearHead(keras.layers.Layer):
         matrix = self.tied_to.embeddings if tied else self._kernel
         logits = add_bias_and_cap(ops.matmul(inputs, self.kernel), bias, self.logit_softcap)
         read = [None if variable is None else host.read_uncast(variable) for variable in (matrix, bias)]
-        host.attach_linear(logits, LinearLogits(inputs, *read, self.logit_softcap, tied))
+        host.attach_linear(logits, LinearLogits(inputs, *read, self.logit_softcap, tied))  # type: ignore[call-arg, arg-type]
         return logits
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         return (*input_shape[:-1], self.units)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config() | {
             "units": self.units,
             "use_bias": self.use_bias,
@@ -165,5 +167,5 @@ class LinearHead(keras.layers.Layer):
         return config
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> "LinearHead":
         return cls(**config | {"tied_to": keras.saving.deserialize_keras_object(config.get("tied_to"))})

@@ -44,8 +44,8 @@ class BinaryCrossentropy(Binary):
     A drop-in superset of `keras.losses.BinaryCrossentropy`: the same positional parameters, defaults and numbers.
     Beside it, `pos_weight` (the same as in `tf.nn.weighted_cross_entropy_with_logits` and PyTorch's
     `BCEWithLogitsLoss`), `axis=None`, and a gradient that does not vanish at probabilities of exactly 0 and 1, which
-    count as 1e-7 and 1 - 1e-7 (`keras.config.epsilon()`; in float32, as in Keras, the latter is 1 - 1.2e-7). For a
-    weight computed from the data itself see `BalancedBinaryCrossentropy`.
+    are clipped to 1e-7 and 1 - 1e-7 (`keras.config.epsilon()`; in float32, as in Keras, the latter is 1 - 1.2e-7). For
+    a weight computed from the data itself see `BalancedBinaryCrossentropy`.
 
     Args:
         from_logits: True if y_pred is logits, any real number; False if it is probabilities in [0, 1].
@@ -53,7 +53,7 @@ class BinaryCrossentropy(Binary):
         axis: the axis to take the mean over; the values have the shape of y_pred without it. None takes no mean:
             then `sample_weight` and masks may have the shape of y_pred, one weight for each label.
         reduction, name, dtype: see `Loss`.
-        pos_weight: q >= 0, how much a positive counts compared to a negative: one number, or a list with one for
+        pos_weight: q >= 0, the weight of a positive where a negative has 1: one number, or a list with one for
             each label (the last axis of y_pred). Above 1 it raises recall, below 1 precision.
 
     Shapes: y_true and y_pred alike, `(n, ..., labels)`; `(n,)` and `(n, 1)` are aligned, and two of `(n,)` are taken
@@ -90,11 +90,11 @@ class BalancedBinaryCrossentropy(Binary):
     `BinaryCrossentropy(pos_weight=β/(1 - β))` by the factor 1 - β, and by following the data.
 
     Args:
-        from_logits, label_smoothing, axis, reduction, name, dtype: as in `BinaryCrossentropy`. β is counted before
-            smoothing.
-        beta: β in [0, 1], fixed; None counts it.
-        scope: where β is counted: `"batch"` (all labels of the batch, on all replicas) or `"sample"` (all labels of
-            each sample, the authors' choice). Masked entries and those of weight zero are not counted.
+        from_logits, label_smoothing, axis, reduction, name, dtype: as in `BinaryCrossentropy`. β is computed
+            before smoothing.
+        beta: β in [0, 1], fixed; None computes it from the labels.
+        scope: what β is computed from: `"batch"` (all labels of the batch, on all replicas) or `"sample"` (all labels
+            of each sample, the authors' choice). Masked entries and those of weight zero are left out.
 
     Shapes: y_true and y_pred alike, `(n, ..., labels)`; `(n,)` and `(n, 1)` are aligned.
 

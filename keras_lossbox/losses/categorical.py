@@ -12,7 +12,7 @@ from keras_lossbox.functions.labels import expected, one_hot, smooth_classes
 
 
 class Categorical(Loss):
-    """What a class costs if it is the label's, as a formula of its probability; the labels say which classes count."""
+    """The cost of each class as a formula of its probability; the labels select or weigh the classes."""
 
     from_logits = Flag(False)
     label_smoothing = Number(0.0, low=0, high=1)
@@ -106,8 +106,8 @@ class SparseCategoricalCrossentropy(
 
     Args:
         from_logits: as in `CategoricalCrossentropy`.
-        ignore_class: a label that does not count (255 or -1 in many segmentation maps): its entries are masked, and
-            left out of the mean. It need not be a valid class. None counts all.
+        ignore_class: a label to ignore (255 or -1 in many segmentation maps): its entries are masked, and left out of
+            the mean. It need not be a valid class. None ignores none.
         axis: the axis of the classes in y_pred.
         reduction, name, dtype: see `Loss`.
         label_smoothing: ε in [0, 1].
@@ -240,7 +240,7 @@ class SymmetricCrossentropy(Categorical):
         alpha: α >= 0. The authors: 0.1 for CIFAR-10, 6 for CIFAR-100.
         beta: β >= 0. The authors: 1 for CIFAR-10, 0.1 for CIFAR-100.
         from_logits, label_smoothing, axis, reduction, name, dtype: as in `CategoricalCrossentropy`.
-        label_clip: in (0, 1]: what a label of 0 counts as inside the logarithm.
+        label_clip: in (0, 1]: what stands for a label of 0 in the logarithm.
 
     Shapes: y_pred `(n, ..., classes)`; y_true alike (one-hot or soft), or class indices without that axis.
 

@@ -78,7 +78,7 @@ class WeightedSum(Loss):
 
     `a + 0.5 * b` makes the same. Every part sees the labels, predictions, sample weights and masks as if it were
     alone, and is reduced by this loss's `reduction`. With `reduction="none"` the parts' values are added where they
-    have the same shape; otherwise each part is first averaged over what counts of each sample.
+    have the same shape; otherwise each part is first averaged over what is not masked of each sample.
 
     Args:
         losses: a list of losses: this package's, Keras's or your own.
@@ -127,7 +127,7 @@ class WeightedSum(Loss):
         first, *others = (weight * result for weight, result in zip(self.weights, results, strict=True))
         return sum(others, start=first)
 
-    def metrics(self):
+    def metrics(self) -> list[MeanLoss]:
         """One streaming mean for each part, to be given to `compile(metrics=…)`: the part's value, not yet weighted.
 
         Example:
@@ -163,8 +163,8 @@ class Masked(Loss):
         loss = Σ_present loss / number present
 
     For losses that are a mean over elements (the regression losses and the binary ones: those with `axis=None`), each
-    label may be missing by itself, and every present element counts the same. For others a sample is missing if its
-    label is, or for one-hot labels any of its entries. Where everything is missing the loss is 0.
+    label may be missing by itself, and the mean is that of the elements that are present. For others a sample is
+    missing if its label is, or for one-hot labels any of its entries. Where everything is missing the loss is 0.
 
     Args:
         loss: the loss to mask: this package's, Keras's or your own. A Keras loss is masked by samples.

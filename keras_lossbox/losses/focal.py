@@ -20,8 +20,8 @@ class BinaryFocalCrossentropy(Binary):
 
     A drop-in superset of `keras.losses.BinaryFocalCrossentropy`: the same positional parameters, defaults and
     numbers. Beside it, `pos_weight`, and a right, finite gradient for every logit and every γ (Keras's is NaN at logit
-    40 with γ = 0.5). γ = 0 is `BinaryCrossentropy`. As in Keras, `alpha` counts only with
-    `apply_class_balancing=True`.
+    40 with γ = 0.5). γ = 0 is `BinaryCrossentropy`. As in Keras, `alpha` has an effect
+    only with `apply_class_balancing=True`.
 
     Args:
         apply_class_balancing: whether α_t is applied.
@@ -57,7 +57,7 @@ class BinaryFocalCrossentropy(Binary):
 
 @register
 class AsymmetricLoss(Binary):
-    """A focal loss for many labels of which few are true: negatives are focused harder, and dropped when easy.
+    """A focal loss for many labels of which few are true: a stronger focus on hard negatives, and none on easy ones.
 
         loss = mean over `axis` of  -(y (1 - p)^γ₊ log p + (1 - y) p_m^γ₋ log(1 - p_m)),   p_m = max(p - clip, 0)
 

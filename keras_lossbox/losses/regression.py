@@ -37,7 +37,7 @@ class MeanSquaredError(Regression):
         loss = mean(e²)
 
     A drop-in superset of `keras.losses.MeanSquaredError`; half of its sum is `tf.nn.l2_loss`. In the square of the
-    unit of y_true; an outlier counts by its square, see `Huber`.
+    unit of y_true; an outlier has the weight of its square, see `Huber`.
 
     Args:
         reduction, name, dtype: see `Loss`.
@@ -220,7 +220,7 @@ class Huber(Regression):
     and divided by δ small δ gives the mean absolute error. `SmoothL1(beta=δ)` is this divided by δ.
 
     Args:
-        delta: δ > 0, in the unit of y_true: the error from which on a sample counts as an outlier.
+        delta: δ > 0, in the unit of y_true: errors above it are outliers.
         reduction, name, dtype: see `Loss`.
         axis: the axis to take the mean over; None takes no mean, and gives every element a value, and takes weights of
             the shape of y_pred.
@@ -249,7 +249,7 @@ class Huber(Regression):
 
 @register
 class SmoothL1(Regression):
-    """Huber's loss divided by its threshold, as detectors regress boxes: slope 1 for large errors.
+    """Huber's loss divided by its threshold, as in object detectors: slope 1 for large errors.
 
         loss = mean(½ e²/β  where |e| < β,  |e| - ½ β  elsewhere) = Huber(delta=β) / β
 

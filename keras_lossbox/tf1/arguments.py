@@ -4,6 +4,8 @@ import contextlib
 import functools
 import inspect
 import numbers
+from collections.abc import Callable
+from typing import Any, ParamSpec
 
 import keras
 from keras import ops
@@ -32,18 +34,21 @@ class Reduction:
     SUM_OVER_NONZERO_WEIGHTS = SUM_BY_NONZERO_WEIGHTS
 
     @classmethod
-    def all(cls):
+    def all(cls) -> tuple[str, ...]:
         """Every member; the one with two names is there twice, as in TensorFlow."""
         twice = cls.SUM_OVER_NONZERO_WEIGHTS, cls.SUM_BY_NONZERO_WEIGHTS
         return (cls.NONE, cls.SUM, cls.MEAN, cls.SUM_OVER_BATCH_SIZE, *twice)
 
     @classmethod
-    def validate(cls, key):
+    def validate(cls, key: Any) -> None:
         """Raises a ValueError for what is no member."""
         if not isinstance(key, str) or key not in OURS:
             members = ", ".join(map(repr, OURS))
             raise ValueError(f"`reduction` must be a member of tf1.Reduction, one of {members}. Received: {key!r}")
 
+
+P = ParamSpec("P")
+Collection = list[Any] | str | None
 
 LOSSES = "losses"  # tf.GraphKeys.LOSSES, the default of every `loss_collection`
 BY_NONZERO = Reduction.SUM_BY_NONZERO_WEIGHTS
@@ -59,7 +64,7 @@ DATA = ("losses", "t", "labels", "multi_class_labels", "onehot_labels", "predict
 
 @contextlib.contextmanager
 def _errors_of(function, labels, predictions):
-    """Errors that speak of y_true and y_pred in the words of this function."""
+    """Errors that name y_true and y_pred as this function calls them."""
     try:
         with names_in_errors(f"tf1.{function}", alone=True):
             yield
@@ -68,7 +73,14 @@ def _errors_of(function, labels, predictions):
         raise
 
 
-def loss_function(dtype=None, axis=None, keepdims=False, indices=False, select=True, default=Reduction.NONE):
+def loss_function(
+    dtype: str | None = None,
+    axis: int | None = None,
+    keepdims: bool = False,
+    indices: bool = False,
+    select: bool = True,
+    default: str = Reduction.NONE,
+) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
     """Makes a function of a formula: data, weights and axis reach it checked, and what it returns is reduced.
 
     Computed in `dtype` (None: that of the logits). The values lack `axis` (or the function's own argument of that
@@ -76,7 +88,7 @@ def loss_function(dtype=None, axis=None, keepdims=False, indices=False, select=T
     do not reach the formula. `default`: the reduction of a function without such an argument.
     """
 
-    def decorate(formula):
+    def decorate(formula: Callable[P, Any]) -> Callable[P, Any]:
         signature = inspect.signature(formula)
         names = sorted(set(DATA) & set(signature.parameters), key=DATA.index)  # labels before predictions
 
@@ -94,7 +106,7 @@ def loss_function(dtype=None, axis=None, keepdims=False, indices=False, select=T
 
         @functools.wraps(formula)
         @host.as_written
-        def checked(*args, **kwargs):
+        def checked(*args: P.args, **kwargs: P.kwargs) -> Any:
             bound = signature.bind(*args, **kwargs)
             bound.apply_defaults()
             given = {"reduction": default, "loss_collection": None, **bound.arguments}

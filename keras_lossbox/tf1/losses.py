@@ -1,16 +1,24 @@
 """`tf.losses`: weighted and reduced losses."""
 
+from typing import Any
+
 from keras import ops
 
 from keras_lossbox.functions.elementary import divide_no_nan
 from keras_lossbox.losses.binary import BalancedBinaryCrossentropy, BinaryCrossentropy
 from keras_lossbox.losses.categorical import CategoricalCrossentropy, SparseCategoricalCrossentropy
 from keras_lossbox.losses.regression import Huber, MeanAbsoluteError, MeanSquaredError
-from keras_lossbox.tf1.arguments import BY_NONZERO, LOSSES, Reduction, loss_function, values_from_logits
+from keras_lossbox.tf1.arguments import BY_NONZERO, LOSSES, Collection, Reduction, loss_function, values_from_logits
 
 
 @loss_function()
-def compute_weighted_loss(losses, weights=1.0, scope=None, loss_collection=LOSSES, reduction=BY_NONZERO):
+def compute_weighted_loss(
+    losses: Any,
+    weights: Any = 1.0,
+    scope: str | None = None,
+    loss_collection: Collection = LOSSES,
+    reduction: str = BY_NONZERO,
+) -> Any:
     """`tf.losses.compute_weighted_loss`: what every loss of this package does with its values.
 
         loss = Σ w v / number of w ≠ 0   (the default; integer values become floats)
@@ -22,7 +30,14 @@ def compute_weighted_loss(losses, weights=1.0, scope=None, loss_collection=LOSSE
 
 
 @loss_function("float32")
-def absolute_difference(labels, predictions, weights=1.0, scope=None, loss_collection=LOSSES, reduction=BY_NONZERO):
+def absolute_difference(
+    labels: Any,
+    predictions: Any,
+    weights: Any = 1.0,
+    scope: str | None = None,
+    loss_collection: Collection = LOSSES,
+    reduction: str = BY_NONZERO,
+) -> Any:
     """`tf.losses.absolute_difference`: v = |y - ŷ|, the values of `MeanAbsoluteError(axis=None)`.
 
     >>> float(absolute_difference([1.0, 2.0], [2.0, 5.0]))
@@ -32,7 +47,14 @@ def absolute_difference(labels, predictions, weights=1.0, scope=None, loss_colle
 
 
 @loss_function("float32")
-def mean_squared_error(labels, predictions, weights=1.0, scope=None, loss_collection=LOSSES, reduction=BY_NONZERO):
+def mean_squared_error(
+    labels: Any,
+    predictions: Any,
+    weights: Any = 1.0,
+    scope: str | None = None,
+    loss_collection: Collection = LOSSES,
+    reduction: str = BY_NONZERO,
+) -> Any:
     """`tf.losses.mean_squared_error`: v = (y - ŷ)², the values of `MeanSquaredError(axis=None)`.
 
     >>> float(mean_squared_error([1.0, 2.0], [2.0, 5.0]))
@@ -42,7 +64,15 @@ def mean_squared_error(labels, predictions, weights=1.0, scope=None, loss_collec
 
 
 @loss_function("float32")
-def huber_loss(labels, predictions, weights=1.0, delta=1.0, scope=None, loss_collection=LOSSES, reduction=BY_NONZERO):
+def huber_loss(
+    labels: Any,
+    predictions: Any,
+    weights: Any = 1.0,
+    delta: float = 1.0,
+    scope: str | None = None,
+    loss_collection: Collection = LOSSES,
+    reduction: str = BY_NONZERO,
+) -> Any:
     """`tf.losses.huber_loss`: v = ½e² where |e| <= δ, else δ|e| - ½δ²; the values of `Huber(delta, axis=None)`.
 
     >>> float(huber_loss([0.0, 0.0], [1.0, 4.0], delta=2.0))  # (0.5 + 6) / 2
@@ -52,7 +82,14 @@ def huber_loss(labels, predictions, weights=1.0, delta=1.0, scope=None, loss_col
 
 
 @loss_function("float32")
-def hinge_loss(labels, logits, weights=1.0, scope=None, loss_collection=LOSSES, reduction=BY_NONZERO):
+def hinge_loss(
+    labels: Any,
+    logits: Any,
+    weights: Any = 1.0,
+    scope: str | None = None,
+    loss_collection: Collection = LOSSES,
+    reduction: str = BY_NONZERO,
+) -> Any:
     """`tf.losses.hinge_loss`: v = max(0, 1 - (2y - 1) z), for labels y of 0 and 1.
 
     `keras.losses.Hinge` is its mean; `ZeroOne(from_logits=True, surrogate="hinge")` has its gradient.
@@ -64,7 +101,15 @@ def hinge_loss(labels, logits, weights=1.0, scope=None, loss_collection=LOSSES, 
 
 
 @loss_function("float32")
-def log_loss(labels, predictions, weights=1.0, epsilon=1e-7, scope=None, loss_collection=LOSSES, reduction=BY_NONZERO):
+def log_loss(
+    labels: Any,
+    predictions: Any,
+    weights: Any = 1.0,
+    epsilon: float = 1e-7,
+    scope: str | None = None,
+    loss_collection: Collection = LOSSES,
+    reduction: str = BY_NONZERO,
+) -> Any:
     """`tf.losses.log_loss`: v = -y log(p + ε) - (1 - y) log(1 - p + ε), for probabilities p.
 
     `BinaryCrossentropy(axis=None)` clips p to [ε, 1 - ε] where this adds ε, and differs by about ε/p.
@@ -77,8 +122,15 @@ def log_loss(labels, predictions, weights=1.0, epsilon=1e-7, scope=None, loss_co
 
 @loss_function("float32", keepdims=True)
 def cosine_distance(
-    labels, predictions, axis=None, weights=1.0, scope=None, loss_collection=LOSSES, reduction=BY_NONZERO, dim=None
-):
+    labels: Any,
+    predictions: Any,
+    axis: int | None = None,
+    weights: Any = 1.0,
+    scope: str | None = None,
+    loss_collection: Collection = LOSSES,
+    reduction: str = BY_NONZERO,
+    dim: int | None = None,
+) -> Any:
     """`tf.losses.cosine_distance`: v = 1 - Σ y ŷ along `axis` (once called `dim`), which stays, with size 1.
 
     Neither y nor ŷ is normalised. `keras.losses.CosineSimilarity` normalises both, and of unit vectors is this less 1.
@@ -90,7 +142,9 @@ def cosine_distance(
 
 
 @loss_function("float32", select=False, default=Reduction.SUM)
-def mean_pairwise_squared_error(labels, predictions, weights=1.0, scope=None, loss_collection=LOSSES):
+def mean_pairwise_squared_error(
+    labels: Any, predictions: Any, weights: Any = 1.0, scope: str | None = None, loss_collection: Collection = LOSSES
+) -> Any:
     """`tf.losses.mean_pairwise_squared_error`: the error of differences within a sample; an offset costs nothing.
 
         loss = Σ over samples of  w 2 (Σ d² - (Σ d)²/n) / (n - 1),   d = ŷ - y,   n the number of w ≠ 0 in the sample
@@ -117,8 +171,14 @@ def mean_pairwise_squared_error(labels, predictions, weights=1.0, scope=None, lo
 
 @loss_function()
 def sigmoid_cross_entropy(
-    multi_class_labels, logits, weights=1.0, label_smoothing=0, scope=None, loss_collection=LOSSES, reduction=BY_NONZERO
-):
+    multi_class_labels: Any,
+    logits: Any,
+    weights: Any = 1.0,
+    label_smoothing: float = 0,
+    scope: str | None = None,
+    loss_collection: Collection = LOSSES,
+    reduction: str = BY_NONZERO,
+) -> Any:
     """`tf.losses.sigmoid_cross_entropy`: v = -y log p - (1 - y) log(1 - p), y smoothed to y (1 - ε) + ε/2.
 
     The values of `BinaryCrossentropy(from_logits=True, label_smoothing=ε, axis=None)`.
@@ -131,15 +191,15 @@ def sigmoid_cross_entropy(
 
 @loss_function()
 def balanced_sigmoid_cross_entropy(
-    multi_class_labels,
-    logits,
-    weights=1.0,
-    label_smoothing=0,
-    scope=None,
-    loss_collection=LOSSES,
-    reduction=BY_NONZERO,
-    beta=None,
-):
+    multi_class_labels: Any,
+    logits: Any,
+    weights: Any = 1.0,
+    label_smoothing: float = 0,
+    scope: str | None = None,
+    loss_collection: Collection = LOSSES,
+    reduction: str = BY_NONZERO,
+    beta: float | None = None,
+) -> Any:
     """`sigmoid_cross_entropy` with weight β for positives and 1 - β for negatives; in TensorFlow's manner, not of it.
 
         v = -β y log p - (1 - β)(1 - y) log(1 - p),   β the fraction of negatives among entries of weight ≠ 0
@@ -159,8 +219,14 @@ def balanced_sigmoid_cross_entropy(
 
 @loss_function(axis=-1)
 def softmax_cross_entropy(
-    onehot_labels, logits, weights=1.0, label_smoothing=0, scope=None, loss_collection=LOSSES, reduction=BY_NONZERO
-):
+    onehot_labels: Any,
+    logits: Any,
+    weights: Any = 1.0,
+    label_smoothing: float = 0,
+    scope: str | None = None,
+    loss_collection: Collection = LOSSES,
+    reduction: str = BY_NONZERO,
+) -> Any:
     """`tf.losses.softmax_cross_entropy`: v = -Σ_c y_c log p_c along the last axis, y smoothed to y (1 - ε) + ε/C.
 
     The values of `CategoricalCrossentropy(from_logits=True, label_smoothing=ε)`. No gradient flows into the labels.
@@ -174,7 +240,14 @@ def softmax_cross_entropy(
 
 
 @loss_function(axis=-1, indices=True)
-def sparse_softmax_cross_entropy(labels, logits, weights=1.0, scope=None, loss_collection=LOSSES, reduction=BY_NONZERO):
+def sparse_softmax_cross_entropy(
+    labels: Any,
+    logits: Any,
+    weights: Any = 1.0,
+    scope: str | None = None,
+    loss_collection: Collection = LOSSES,
+    reduction: str = BY_NONZERO,
+) -> Any:
     """`tf.losses.sparse_softmax_cross_entropy`: v = -log p_y along the last axis, for class indices y.
 
     The values of `SparseCategoricalCrossentropy(from_logits=True)`. Labels and weights may have one more axis, of size

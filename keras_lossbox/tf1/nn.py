@@ -1,5 +1,7 @@
 """`tf.nn`: the loss of each element or sample, neither weighted nor reduced."""
 
+from typing import Any
+
 from keras import ops
 
 from keras_lossbox.core import shapes
@@ -11,7 +13,7 @@ from keras_lossbox.tf1.arguments import loss_function, values_from_logits
 
 
 @loss_function()
-def sigmoid_cross_entropy_with_logits(labels=None, logits=None, name=None):
+def sigmoid_cross_entropy_with_logits(labels: Any = None, logits: Any = None, name: str | None = None) -> Any:
     """`tf.nn.sigmoid_cross_entropy_with_logits`: -y log p - (1 - y) log(1 - p) for each element.
 
     That is `BinaryCrossentropy(from_logits=True, axis=None, reduction="none")`.
@@ -23,7 +25,9 @@ def sigmoid_cross_entropy_with_logits(labels=None, logits=None, name=None):
 
 
 @loss_function()
-def weighted_cross_entropy_with_logits(labels=None, logits=None, pos_weight=None, name=None, targets=None):
+def weighted_cross_entropy_with_logits(
+    labels: Any = None, logits: Any = None, pos_weight: Any = None, name: str | None = None, targets: Any = None
+) -> Any:
     """`tf.nn.weighted_cross_entropy_with_logits`: -q y log p - (1 - y) log(1 - p) for each element, q = `pos_weight`.
 
     That is `BinaryCrossentropy(from_logits=True, axis=None, pos_weight=q, reduction="none")`, where q is a number or
@@ -43,7 +47,9 @@ def weighted_cross_entropy_with_logits(labels=None, logits=None, pos_weight=None
 
 
 @loss_function()
-def softmax_cross_entropy_with_logits(labels=None, logits=None, dim=-1, name=None, axis=None):
+def softmax_cross_entropy_with_logits(
+    labels: Any = None, logits: Any = None, dim: int = -1, name: str | None = None, axis: int | None = None
+) -> Any:
     """`tf.nn.softmax_cross_entropy_with_logits`: -Σ_c y_c log p_c along `axis` (once called `dim`).
 
     That is `CategoricalCrossentropy(from_logits=True, axis=axis, reduction="none")`. No gradient flows into the labels.
@@ -56,7 +62,9 @@ def softmax_cross_entropy_with_logits(labels=None, logits=None, dim=-1, name=Non
 
 
 @loss_function(axis=-1)
-def softmax_cross_entropy_with_logits_v2(labels, logits, axis=None, name=None, dim=None):
+def softmax_cross_entropy_with_logits_v2(
+    labels: Any, logits: Any, axis: int | None = None, name: str | None = None, dim: int | None = None
+) -> Any:
     """`tf.nn.softmax_cross_entropy_with_logits_v2`: the same, with a gradient for the labels too.
 
     >>> float(softmax_cross_entropy_with_logits_v2([[1.0, 0.0]], [[0.0, 100.0]])[0])
@@ -66,7 +74,7 @@ def softmax_cross_entropy_with_logits_v2(labels, logits, axis=None, name=None, d
 
 
 @loss_function(axis=-1, indices=True)
-def sparse_softmax_cross_entropy_with_logits(labels=None, logits=None, name=None):
+def sparse_softmax_cross_entropy_with_logits(labels: Any = None, logits: Any = None, name: str | None = None) -> Any:
     """`tf.nn.sparse_softmax_cross_entropy_with_logits`: -log p_y along the last axis, for class indices y.
 
     That is `SparseCategoricalCrossentropy(from_logits=True, reduction="none")`.
@@ -78,7 +86,7 @@ def sparse_softmax_cross_entropy_with_logits(labels=None, logits=None, name=None
 
 
 @loss_function()
-def l2_loss(t, name=None):
+def l2_loss(t: Any, name: str | None = None) -> Any:
     """`tf.nn.l2_loss`: ½ Σ t². (`L2Norm` is the root of Σ t².)
 
     >>> float(l2_loss([3.0, 4.0]))

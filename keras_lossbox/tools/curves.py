@@ -37,7 +37,7 @@ _INDICES_OF_KERAS = ("SparseCategoricalCrossentropy", "CategoricalGeneralizedCro
 
 
 def name_of(loss):
-    """The repr, if it is one for people; Keras's own losses and most users' have none."""
+    """The repr, if it is readable; Keras's own losses and most users' have none."""
     text, kind = repr(loss), type(loss)
     if "<" not in text:
         return text
@@ -106,7 +106,7 @@ def _kind(part):
     """The kind of target of a loss that is not made of losses."""
     if is_of_keras(part) and type(part).__name__ in _KINDS_OF_KERAS:
         kind = _KINDS_OF_KERAS[type(part).__name__]
-    elif isinstance(part, BalancedBinaryCrossentropy) and part.beta is None:  # it counts the labels of a sample
+    elif isinstance(part, BalancedBinaryCrossentropy) and part.beta is None:  # computed from the labels
         kind = "pixels"
     elif (declared := _declared(part)) is not None:
         kind = _KINDS.get(type(declared))
@@ -124,7 +124,7 @@ def _has_classes(part):
 
 
 def count_entries(loss):
-    """How many classes, labels or outputs the options speak of: the length of a list of numbers, or 0 for none."""
+    """How many classes, labels or outputs the options imply: the length of a list of numbers, or 0 for none."""
     options = [value for part in _parts(loss) for value in part.get_config().values()]
     lists = [value for value in options if isinstance(value, list)]
     return max((len(value) for value in lists if all(isinstance(item, (int, float)) for item in value)), default=0)
@@ -201,7 +201,7 @@ def _variable(parts):
 
 
 def _ignored(parts):
-    """Labels that do not count, and would give a picture of zeros."""
+    """Labels that are ignored, and would give a picture of zeros."""
     return {getattr(part, option, None) for part in parts for option in ("ignore", "ignore_class")}
 
 

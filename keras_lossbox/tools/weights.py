@@ -1,11 +1,13 @@
 """Weights for classes and positives, counted from labels: plain numbers, for an option and for a saved file."""
 
+from typing import Any
+
 import numpy as np
 
 from keras_lossbox.core.options import to_python
 
 
-def class_balanced_weights(counts, beta=0.999):
+def class_balanced_weights(counts: Any, beta: float = 0.999) -> list[float]:
     """Class weights by the effective number of samples, which grows ever more slowly with their number.
 
         w_c ∝ (1 - β) / (1 - β^n_c),   scaled to the sum C
@@ -42,7 +44,7 @@ def class_balanced_weights(counts, beta=0.999):
     return (weights * counts.size / weights.sum()).tolist()
 
 
-def class_weight_from_labels(y, num_classes=None):
+def class_weight_from_labels(y: Any, num_classes: int | None = None) -> list[float]:
     """Class weights by inverse frequency.
 
         w_c = n / (C n_c)
@@ -51,7 +53,7 @@ def class_weight_from_labels(y, num_classes=None):
 
     Args:
         y: class indices of any shape, or one-hot rows `(n, ..., C)`: rows of only 0 and 1 with a single 1 in each.
-            Labels, or rows, that are missing (NaN, or below 0) are not counted.
+            Labels, or rows, that are missing (NaN, or below 0) are left out.
         num_classes: C; by default the largest label plus one. Give it where the last classes may be absent.
 
     Returns:
@@ -86,14 +88,14 @@ def class_weight_from_labels(y, num_classes=None):
     return (labels.size / (size * counts)).tolist()
 
 
-def pos_weight_from_labels(y):
+def pos_weight_from_labels(y: Any) -> float | list[float]:
     """How many negatives there are for each positive, label by label.
 
         q = negatives / positives
 
     Args:
-        y: 0 and 1 (or probabilities, counted as such) of shape `(n,)`, `(n, 1)` or `(n, ..., labels)`. NaN is not
-            counted.
+        y: 0 and 1 (or probabilities, added up as they are) of shape `(n,)`, `(n, 1)` or `(n, ..., labels)`. NaN
+            is left out.
 
     Returns:
         A float, or for several labels a list of them, for `pos_weight`.

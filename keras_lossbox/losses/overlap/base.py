@@ -1,4 +1,4 @@
-"""`Overlap`: which pixels and classes count, and the mean over classes."""
+"""`Overlap`: which pixels are valid, which classes are in the mean, and the mean over classes."""
 
 from typing import Any, NamedTuple
 
@@ -111,7 +111,7 @@ class Overlap(Loss):
         )
 
     def class_weights(self, present, y):
-        """What each class counts, `(n, classes)`, where `present` says which classes the labels have."""
+        """The weight of each class, `(n, classes)`, where `present` says which classes the labels have."""
         weights = ops.ones_like(present, dtype=y.dtype)
         if self.class_weight is not None:
             weights = weights * ops.convert_to_tensor(self.class_weight, y.dtype)

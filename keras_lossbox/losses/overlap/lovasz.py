@@ -24,8 +24,8 @@ class LovaszSoftmax(Overlap):
         from_logits, reduction, name, dtype, class_weight, ignore_class, include_background: see `Dice`.
         per_sample: True for one value for each sample; False sorts the pixels of the batch together (under
             `tf.distribute`, of each replica).
-        classes: `"present"`, the authors' choice, leaves out of the mean what the labels lack; `"all"` counts there
-            the largest probability.
+        classes: `"present"`, the authors' choice, leaves out of the mean what the labels lack; `"all"` takes the
+            largest probability there.
 
     Shapes: as for `Dice`. Weights of pixels weigh them inside J.
 
@@ -60,7 +60,7 @@ class LovaszHinge(Overlap):
     Args:
         mode: `"binary"`, or `"multilabel"` for the class-weighted mean over regions that may overlap.
         reduction, name, dtype, class_weight, ignore_class, include_background: see `Dice`.
-        per_sample, classes: see `LovaszSoftmax`; by default all classes count.
+        per_sample, classes: see `LovaszSoftmax`; by default all classes are in the mean.
 
     Shapes: as for `Dice`; y_pred is logits.
 

@@ -14,10 +14,10 @@ class Dice(Overlap, positional=("reduction", "name", "axis", "dtype")):
 
         loss = Σ_c w_c ℓ_c / Σ_c w_c,   ℓ = 1 - (2 Σ p y + s) / (Σ p + Σ y + s)
 
-    The sums go over the pixels of a sample, so that a small region counts as much as a large one. A drop-in superset of
-    `keras.losses.Dice`, with one difference: Keras sums over the whole batch if no `axis` is given, which is
-    `per_sample=False` here. (Its single number loses masks and sample weights; an empty mask predicted empty has a loss
-    of 1.)
+    The sums go over the pixels of a sample, so that a small region has the same weight as a large one. A drop-in
+    superset of `keras.losses.Dice`, with one difference: Keras sums over the whole batch if no `axis` is given, which
+    is `per_sample=False` here. (Its single number loses masks and sample weights; an empty mask predicted empty has a
+    loss of 1.)
 
     A class that neither labels nor prediction have has a loss of 0. If only the labels lack it, its loss is 1 whatever
     the prediction, without a gradient. Where many samples lack a region, take `per_sample=False`, add a cross-entropy,
@@ -32,12 +32,12 @@ class Dice(Overlap, positional=("reduction", "name", "axis", "dtype")):
         from_logits: True if y_pred is logits (of a sigmoid, or in multiclass mode a softmax), False for probabilities.
         smooth: s >= 0, added to numerator and denominator. With 0 two empty regions agree.
         squared: True for Σ p² and Σ y² in the denominator, as in the paper.
-        log_loss: True for -log(1 - ℓ) in place of ℓ; a score below 1e-7 (`keras.config.epsilon()`) counts as that.
+        log_loss: True for -log(1 - ℓ) in place of ℓ; a score below 1e-7 (`keras.config.epsilon()`) is taken for 1e-7.
         per_sample: True for one value for each sample; False takes the sums over the batch (over all replicas of
             `tf.distribute`), whose value every sample then has.
         classes: `"all"`, or `"present"` to leave out of the mean what the labels of the sample (or batch) lack.
         class_weight: w >= 0, one number for each class.
-        ignore_class: the label of pixels that count for nothing, often -1 or 255. If it is a class, that is left out of
+        ignore_class: the label of pixels that are masked, often -1 or 255. If it is a class, that is left out of
             the mean. (One-hot pixels: those of that class.)
         include_background: False leaves class 0 out of the mean.
 
@@ -78,7 +78,7 @@ class GeneralizedDice(Overlap):
 
         loss = 1 - (2 Σ_c w_c Σ p y + s) / (Σ_c w_c (Σ p + Σ y) + s),   w_c = (smallest Σ y / Σ_c y)²
 
-    A pixel of a rare class counts more than one of a frequent class. A class that the labels lack has the weight of
+    A pixel of a rare class has more weight than one of a frequent class. A class that the labels lack has the weight of
     the smallest that they have, so that predicting it costs. (The weights of the paper, 1/(Σ_c y)², differ by a factor
     that cancels, except that here `smooth` is in units of pixels of the smallest class.)
 
@@ -157,7 +157,7 @@ class Jaccard(Overlap):
 
 @register
 class Tversky(Overlap, positional=("alpha", "beta", "reduction", "name", "axis", "dtype")):
-    """One minus the Tversky index, for segmentation where false positives and misses cost differently.
+    """One minus the Tversky index, for segmentation where false positives and false negatives cost differently.
 
         loss = Σ_c w_c ℓ_c / Σ_c w_c,   ℓ = 1 - (TP + s) / (TP + α FP + β FN + s)
         TP = Σ p y,   FP = Σ p (1 - y),   FN = Σ (1 - p) y
@@ -168,7 +168,7 @@ class Tversky(Overlap, positional=("alpha", "beta", "reduction", "name", "axis",
 
     Args:
         alpha: α >= 0, the cost of false positives.
-        beta: β >= 0, the cost of misses.
+        beta: β >= 0, the cost of false negatives.
         reduction, name, axis, dtype, mode, from_logits, smooth, log_loss, per_sample: see `Dice`.
         classes, class_weight, ignore_class, include_background: see `Dice`.
 
@@ -203,17 +203,17 @@ class Tversky(Overlap, positional=("alpha", "beta", "reduction", "name", "axis",
 
 @register
 class FocalTversky(Overlap):
-    """`Tversky` to a power, for segmentation of small regions: classes that are still bad count more, or less.
+    """`Tversky` to a power, for segmentation of small regions: classes that are still bad get more weight, or less.
 
         loss = Σ_c w_c ℓ_c^γ / Σ_c w_c,   ℓ of `Tversky`
 
-    The authors' exponent is 1/γ' with γ' = 4/3, hence 0.75, and their α is the cost of misses, β here. An exponent
-    below 1 keeps a large gradient near the end of training, one above 1 concentrates on bad classes. With `log_loss`
-    it is (-log score)^γ, the region's part of the exponential logarithmic loss (Wong 2018).
+    The authors' exponent is 1/γ' with γ' = 4/3, hence 0.75, and their α is the cost of false negatives, β here. An
+    exponent below 1 keeps a large gradient near the end of training, one above 1 concentrates on bad classes. With
+    `log_loss` it is (-log score)^γ, the region's part of the exponential logarithmic loss (Wong 2018).
 
     Args:
         alpha: α >= 0, the cost of false positives.
-        beta: β >= 0, the cost of misses.
+        beta: β >= 0, the cost of false negatives.
         gamma: γ > 0, the exponent; it is taken for each class, before the mean.
         mode, from_logits, reduction, name, dtype, smooth, log_loss, per_sample: see `Dice`.
         classes, class_weight, ignore_class, include_background: see `Dice`.

@@ -114,7 +114,7 @@ class Case:
     def __post_init__(self):
         self.activation = _last_activation(self.model, self.position)
         self.like = counterpart(self.loss)
-        self.inner = self.loss.loss if isinstance(self.loss, Masked) else self.loss  # whose options count
+        self.inner = self.loss.loss if isinstance(self.loss, Masked) else self.loss  # the one whose options are read
         self.named = type(self.inner).__name__
         self.from_logits = getattr(self.inner, "from_logits", None)
 

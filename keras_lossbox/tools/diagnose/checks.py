@@ -61,7 +61,7 @@ def in_losses(model, losses, names):
 
 
 def not_finite(case):
-    """NaN and infinity where they count."""
+    """NaN and infinity that are not masked."""
     labels, predictions = case.valid
     if not labels.size:
         labels, predictions = case.y, np.asarray(ops.convert_to_numpy(case.y_pred))

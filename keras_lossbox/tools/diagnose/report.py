@@ -2,6 +2,7 @@
 
 import dataclasses
 import warnings
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,20 +16,20 @@ from keras_lossbox.tools.diagnose.case import Case, Finding, as_loss, current, i
 class Diagnosis:
     """What `diagnose` found: a sequence of findings, false where there are none; printed, it is the report."""
 
-    findings: tuple
+    findings: tuple[Finding, ...]
     samples: int
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.findings)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> Finding:
         return self.findings[index]
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Plain Python, for JSON."""
         return {"samples": self.samples, "findings": [dataclasses.asdict(finding) for finding in self.findings]}
 
-    def __str__(self):
+    def __str__(self) -> str:
         lines = [f"diagnose: {len(self) or 'no'} finding{'s' * (len(self) != 1)} in {self.samples} samples"]
         for found in self.findings:
             lines.append(f"{found.severity:8}{found.subject}: {found.message} [{found.code}]")
@@ -36,7 +37,15 @@ class Diagnosis:
         return "\n".join(lines)
 
 
-def diagnose(model_or_loss, x, y=None, sample_weight=None, *, batch_size=256, verbose=True):
+def diagnose(
+    model_or_loss: Any,
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    *,
+    batch_size: int = 256,
+    verbose: bool = True,
+) -> Diagnosis:
     """Runs one batch and reports what is suspicious about inputs, labels, predictions, weights, loss and gradient.
 
     Nothing is changed: no weight, optimizer, statistic or random state. What training would refuse, or silently do
