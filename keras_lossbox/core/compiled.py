@@ -32,7 +32,7 @@ LADDER = sorted({step << power for step in (2, 3) for power in range(32)})  # 2,
 TENSORS = ("y_true", "y_pred", "weights", "mask", "layer_mask", "invalid", "filled_up")  # of a batch
 
 _enabled = os.environ.get("KERAS_LOSSBOX_JIT_COMPILE", "1") != "0"
-_programs = {}
+_programs: dict = {}
 
 
 def enable(enabled=True):
