@@ -51,11 +51,10 @@ def markdown(docstring):
 
 def constructor(loss, parent):
     """The `__init__` of a loss as griffe would have read it."""
-    kinds = {kind: griffe.ParameterKind[kind.name.lower()] for kind in inspect._ParameterKind}
     types = {name: option.annotation + " | None" * option.optional for name, option in declared(loss).items()}
     parameters = [griffe.Parameter("self", kind=griffe.ParameterKind.positional_or_keyword)]
     for name, parameter in inspect.signature(loss).parameters.items():
         default = None if parameter.default is parameter.empty else repr(parameter.default)
-        kind = kinds[parameter.kind]
+        kind = griffe.ParameterKind[parameter.kind.name.lower()]
         parameters.append(griffe.Parameter(name, annotation=types.get(name), kind=kind, default=default))
     return griffe.Function("__init__", parameters=griffe.Parameters(*parameters), parent=parent)

@@ -58,7 +58,7 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
 
     Raises:
         ValueError: for a bad option, for labels and predictions of different shapes, for weights that do not fit.
-            The message names the loss, the argument, what is allowed and what came.
+            The message names the loss, the argument, what is allowed and what was given.
         AttributeError: if an attribute is changed after construction.
 
     Example:

@@ -1,1 +1,1 @@
-"""Mathematics that losses share; it knows of no loss."""
+"""Mathematics that losses share, without any loss."""

@@ -160,7 +160,7 @@ class LinearHead(keras.layers.Layer):
         }
         if self.tied_to is not None:
             # While a model is saved or loaded, Keras gives an object that appears twice an id, and makes it once. A
-            # copy that comes about in another way must not pass for the model's own: without this entry it stays
+            # copy that is made in another way must not be taken for the model's own: without this entry it stays
             # unbuilt, which `build` notices.
             config["tied_to"] = keras.saving.serialize_keras_object(self.tied_to)
             config["tied_to"].pop("build_config", None)

@@ -57,7 +57,7 @@ class BinaryFocalCrossentropy(Binary):
 
 @register
 class AsymmetricLoss(Binary):
-    """A focal loss for many labels of which few are true: a stronger focus on hard negatives, and none on easy ones.
+    """A focal loss for many labels of which few are true: a larger γ for negatives, and no loss for easy ones.
 
         loss = mean over `axis` of  -(y (1 - p)^γ₊ log p + (1 - y) p_m^γ₋ log(1 - p_m)),   p_m = max(p - clip, 0)
 
