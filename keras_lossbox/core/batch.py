@@ -103,6 +103,8 @@ def settle(values, batch, everywhere):
     A value of a whole sample is masked if all entries of the sample are, and NaN if any of their labels is not valid;
     `everywhere`: then all values are, since each is made of all samples.
     """
+    if not isinstance(values, Values):
+        raise ValueError(f"`compute` must return keras_lossbox.Values. Received: {type(values).__name__}")
     values, weights, mask = values
     sizes, invalid = sizes_of(values), batch.invalid
     if batch.filled_up is not None:

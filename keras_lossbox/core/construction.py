@@ -50,6 +50,23 @@ class ConstructThenFreeze(abc.ABCMeta):
         return inspect.Signature([p for p in list(own.values())[1:] if p.kind is not p.VAR_KEYWORD] + passed_on)
 
 
+def check_call(cls, used):
+    """Refuses a `call` that its class would never use, or that asks for more than labels and predictions."""
+    if not used:
+        raise TypeError(
+            f"{cls.__name__}: its base {cls.__base__.__name__} computes with `compute(batch)`, so that `call` would "
+            "never be used. Write `compute` instead: values = super().compute(batch), then "
+            "return values._replace(values=...)"
+        )
+    extra = [p for p in list(inspect.signature(cls.call).parameters.values())[3:] if p.default is p.empty]
+    names = [p.name for p in extra if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    if names:
+        raise TypeError(
+            f"{cls.__name__}: `call` gets y_true and y_pred, and nothing for {', '.join(map(repr, names))}. Write "
+            "`compute(batch)` instead: masks, weights and from_logits are in the batch"
+        )
+
+
 def parameters_of(cls):
     """The constructor's parameters by name, those that it passes on with **kwargs included."""
     found = {}

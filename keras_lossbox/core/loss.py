@@ -19,6 +19,7 @@ from keras_lossbox.core.batch import (
 from keras_lossbox.core.construction import (
     DEFAULT_REDUCTION,
     ConstructThenFreeze,
+    check_call,
     names_in_errors,
     parameters_of,
     set_constructor,
@@ -94,12 +95,8 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
             cls.by_rows = False  # a formula of its own may look across rows
         if formula and users and "jit_compile" not in vars(cls):
             cls.jit_compile = False  # nor is it known whether XLA takes it
-        if "call" in formula and "compute" not in formula and cls.compute is not Loss.compute:
-            raise TypeError(
-                f"{cls.__name__}: its base {cls.__base__.__name__} computes with `compute(batch)`, so that `call` "  # type: ignore[union-attr]
-                "would never be used. Write `compute` instead: values = super().compute(batch), then "
-                "return values._replace(values=...)"
-            )
+        if "call" in formula and "compute" not in formula:
+            check_call(cls, used=cls.compute is Loss.compute)
         if users:
             register_of_user(cls, package)
 
@@ -174,7 +171,8 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
 
         If the loss has an option or attribute `axis`, that is the axis of the mean, and None none.
         """
-        return Real(getattr(self, "axis", -1))
+        axis = getattr(self, "axis", -1)
+        return Real(axis if axis is None or isinstance(axis, int) else -1)
 
     def ignored(self, batch: Batch) -> Any:
         """Which values an option leaves out, beside masks and weights: a boolean tensor, or None."""
@@ -253,9 +251,10 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
         if logits is None:
             return y_pred, targets.from_logits, targets
         if targets.from_logits:
+            option = ", or set from_logits=False" if "from_logits" in options.declared(type(self)) else ""
             warnings.warn(
                 f"{type(self).__name__}: from_logits=True, but y_pred comes out of a {targets.activation}. The logits "
-                "before it are used. Remove the activation, or set from_logits=False.",
+                f"before it are used. Remove the activation{option}.",
                 stacklevel=5,
             )
         return logits, True, targets
@@ -276,8 +275,9 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
         if layer_mask is not None:
             layer_mask = ops.cast(shapes.to_tensor("mask", layer_mask, dtype), "bool")
             layer_mask = shapes.align_weights("mask", layer_mask, sizes, batch.axis)
-        ignored = self.ignored(batch)
-        mask = logical_and_optional(layer_mask, None if ignored is None else ops.logical_not(ignored))
+        mask, ignored = layer_mask, self.ignored(batch)
+        if ignored is not None:
+            mask = logical_and_optional(mask, ops.logical_not(shapes.align_weights("ignored", ignored, sizes)))
         return batch._replace(weights=weights, mask=mask, layer_mask=layer_mask)
 
     # Python's own protocols
@@ -295,13 +295,13 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
             return self
         if not isinstance(other, keras.losses.Loss):
             return NotImplemented
-        return available()["weighted_sum"]([self, other], reduction=self.reduction)
+        return available()["weighted_sum"]([self, other], reduction=self.reduction, dtype=self._policy_name)
 
     def __mul__(self, weight: float) -> Any:
         """`weight * loss` for a number."""
         if isinstance(weight, bool) or not isinstance(weight, (int, float)):
             return NotImplemented
-        return available()["weighted_sum"]([self], [weight], reduction=self.reduction)
+        return available()["weighted_sum"]([self], [weight], reduction=self.reduction, dtype=self._policy_name)
 
     __radd__, __rmul__ = __add__, __mul__
 

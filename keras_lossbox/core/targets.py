@@ -84,6 +84,10 @@ class Classes(Real):
     labels: str = "either"
     activation = "softmax"
 
+    def __post_init__(self):
+        if self.axis is None:
+            raise ValueError("`axis`, that of the classes, must be an integer. Received: axis=None")
+
     @property
     def label_axis(self) -> int:  # type: ignore[override]
         return self.axis
@@ -152,7 +156,7 @@ class Parameters(Real):
     count: int = 2
 
     def align(self, y_true: Any, y_pred: Any, sizes: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
-        outputs, rest = divmod(y_pred.shape[-1], self.count)
+        outputs, rest = divmod(y_pred.shape[-1] or 0, self.count)  # (a size that only the run knows does not do)
         if rest or not outputs:
             raise ValueError(
                 f"the last axis of y_pred must hold {self.count} parameters for each output. "
@@ -174,6 +178,11 @@ class Pairs(Real):
     across: bool = True
 
     def align(self, y_true: Any, y_pred: Any, sizes: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
+        if len(sizes) != 2:
+            raise ValueError(
+                "`y_pred` must hold one embedding for each sample, (n, d). "
+                f"Received: y_pred.shape={tuple(y_pred.shape)}"
+            )
         if len(y_true.shape) == 2 and y_true.shape[-1] == 1:
             y_true = ops.squeeze(y_true, -1)
         hint = " Labels are groups here, one for each sample."

@@ -60,9 +60,10 @@ class Missing(Option):
 
 def _check_part(part, whole):
     """A part may not ask for a reduction or dtype of its own, which the whole's would replace silently."""
+    aliases = {"mean": DEFAULT_REDUCTION, None: "none"}
     for option, default in (("reduction", DEFAULT_REDUCTION), ("dtype", keras.config.floatx())):
         asked, given = getattr(part, option), getattr(whole, option)
-        if asked not in (default, given):
+        if aliases.get(asked, asked) not in (default, aliases.get(given, given)):
             kind = type(whole).__name__
             raise ValueError(
                 f"{type(part).__name__} has {option}={asked!r}, which the {kind}'s own would replace; give it to the "

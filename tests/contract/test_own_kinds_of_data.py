@@ -143,6 +143,56 @@ def test_gaussian_says_what_does_not_fit():
         GaussianNLL()(np.zeros((4, 3)), np.zeros((4, 4)))
 
 
+def test_what_cannot_be_is_an_error_that_says_so():
+    """At the definition of the class where that is possible, else at the first call; with the name of the loss."""
+    with pytest.raises(TypeError, match=r"Asks: `call` gets y_true and y_pred, and nothing for 'mask'.*compute"):
+
+        class Asks(keras_lossbox.Loss):
+            def call(self, y_true, y_pred, mask):
+                return y_pred
+
+    class Bare(keras_lossbox.Loss):
+        def compute(self, batch):
+            return ops.mean(batch.y_pred, -1)
+
+    class Ignores(keras_lossbox.Loss):
+        def ignored(self, batch):
+            return ops.equal(batch.y_true, 0)
+
+    class Several(keras_lossbox.Loss):
+        axis = (1, 2)
+
+        def call(self, y_true, y_pred):
+            return ops.mean(ops.abs(y_true - y_pred), -1)
+
+    class NoAxis(keras_lossbox.Loss):
+        def targets(self, y_pred):
+            return targets.Classes(axis=None)
+
+    y, p = np.ones((2, 3)), np.zeros((2, 3))
+    for call, message in (
+        (lambda: Bare()(y, p), "Bare: `compute` must return keras_lossbox.Values. Received: "),
+        (lambda: Ignores()(y, p), "Ignores: `ignored` must fit the loss values from the left"),
+        (lambda: NoAxis()(y, p), "NoAxis: `axis`, that of the classes, must be an integer"),
+        (lambda: SupervisedContrastive()([1, 2], [1.0, 2.0]), r"SupervisedContrastive: `y_pred` .*\(n, d\).*\(2,\)"),
+        (lambda: SupervisedContrastive()([1, 2], np.ones((2, 3, 4))), r"Received: y_pred.shape=\(2, 3, 4\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call()
+    assert numpy(Several()(y, p)) == 1
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="only TensorFlow's graphs have unknown sizes")
+def test_parameters_of_an_unknown_number_are_an_error():
+    import tensorflow as tf
+
+    run = tf.function(GaussianNLL(), input_signature=[tf.TensorSpec([None, 1]), tf.TensorSpec([None, None])])
+    with pytest.raises(
+        ValueError, match=r"GaussianNLL: the last axis of y_pred must hold 2 parameters.*\(None, None\)"
+    ):
+        run(tf.ones((2, 1)), tf.ones((2, 2)))
+
+
 @pytest.mark.parametrize("loss", [SupervisedContrastive(0.5, reduction="sum"), GaussianNLL()], ids=str)
 def test_they_train_are_saved_and_train_on(loss, rng, tmp_path):
     x = rng.normal(size=(16, 4)).astype("float32")

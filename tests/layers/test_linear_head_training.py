@@ -1,4 +1,4 @@
-"""Whole trainings behind a `LinearHead`: those of the same model with `Dense` and a loss of Keras, the oracle.
+"""Whole trainings behind a `LinearHead`: those of the same model with `Dense` and a loss of Keras, the oracle."""
 
 import warnings
 
