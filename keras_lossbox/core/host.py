@@ -12,7 +12,8 @@ from keras import ops
 from keras.src.backend import get_keras_mask  # private: on some backends the attribute `_keras_mask` is not the way
 from keras.src.backend.common.variables import AutocastScope  # private: a layer cannot read a variable uncast otherwise
 
-ON_TENSORFLOW = keras.config.backend() == "tensorflow"
+BACKEND = keras.config.backend()
+ON_TENSORFLOW = BACKEND == "tensorflow"
 if ON_TENSORFLOW:
     import tensorflow as tf  # which Keras has imported
 
@@ -96,3 +97,52 @@ def replica_context():
         return None
     context = tf.distribute.get_replica_context()
     return None if context is None or context.num_replicas_in_sync == 1 else context
+
+
+def value_and_gradients(fn, values):
+    """`fn(values)`, a scalar, and its gradient by each of the values."""
+    if BACKEND == "jax":
+        import jax
+
+        return jax.value_and_grad(fn)(values)
+    if BACKEND == "torch":
+        import torch
+
+        values = [value.detach().clone().requires_grad_() for value in values]
+        value = fn(values)
+        if not value.requires_grad:
+            return value, [torch.zeros(()) for _ in values]
+        gradients = torch.autograd.grad(value, values, allow_unused=True)
+        return value, [torch.zeros(()) if gradient is None else gradient for gradient in gradients]
+    values = [tf.convert_to_tensor(value) for value in values]
+    with tf.GradientTape() as tape:
+        tape.watch(values)
+        value = fn(values)
+    gradients = tape.gradient(value, values, unconnected_gradients="zero")
+    return value, [tf.convert_to_tensor(gradient) for gradient in gradients]
+
+
+def with_derivative(function):
+    """The function of a number that gives its value and derivative, by the backend's automatic differentiation."""
+    if BACKEND == "jax":
+        import jax
+
+        return jax.jit(jax.value_and_grad(function))
+    if BACKEND == "torch":
+
+        def at(point):
+            x = ops.convert_to_tensor(point).detach().requires_grad_()
+            value = function(x)
+            value.backward()
+            return value.detach(), x.grad
+
+        return at
+
+    @tf.function(input_signature=[tf.TensorSpec([], "float32")], autograph=False)
+    def at(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value = function(x)
+        return value, tape.gradient(value, x)
+
+    return at

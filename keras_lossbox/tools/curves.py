@@ -6,7 +6,6 @@ depends on the kind of target (`KINDS`), and is written under the picture.
 
 from typing import NamedTuple
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -15,9 +14,6 @@ from keras_lossbox.core.adapt import counterpart, is_of_keras
 from keras_lossbox.core.loss import Loss
 from keras_lossbox.losses.binary import BalancedBinaryCrossentropy
 from keras_lossbox.losses.composite import Masked, WeightedSum
-
-if host.ON_TENSORFLOW:
-    import tensorflow as tf
 
 HERE = "keras_lossbox.plots"
 KINDS = ("real", "positive", "binary", "classes", "pixels")  # the later, the more it asks of the labels' shape
@@ -222,32 +218,6 @@ def _prediction(curve, x):
 def values_and_gradients(loss, curve, points):
     """The value of the loss, and its derivative, at every point of the line."""
     # 0 * x: so that there is a gradient where the loss has none
-    at = _with_derivative(lambda x: ops.add(ops.sum(loss(curve.y_true, _prediction(curve, x))), 0 * x))
+    at = host.with_derivative(lambda x: ops.add(ops.sum(loss(curve.y_true, _prediction(curve, x))), 0 * x))
     pairs = [[float(ops.convert_to_numpy(number)) for number in at(point)] for point in points.astype("float32")]
     return np.transpose(pairs)
-
-
-def _with_derivative(function):
-    """The function of a number that gives its value and derivative, by the backend's automatic differentiation."""
-    if keras.config.backend() == "jax":
-        import jax
-
-        return jax.jit(jax.value_and_grad(function))
-    if keras.config.backend() == "torch":
-
-        def at(point):
-            x = ops.convert_to_tensor(point).detach().requires_grad_()
-            value = function(x)
-            value.backward()
-            return value.detach(), x.grad
-
-        return at
-
-    @tf.function(input_signature=[tf.TensorSpec([], "float32")], autograph=False)
-    def at(x):
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            value = function(x)
-        return value, tape.gradient(value, x)
-
-    return at

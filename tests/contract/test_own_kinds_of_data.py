@@ -187,9 +187,7 @@ def test_parameters_of_an_unknown_number_are_an_error():
     import tensorflow as tf
 
     run = tf.function(GaussianNLL(), input_signature=[tf.TensorSpec([None, 1]), tf.TensorSpec([None, None])])
-    with pytest.raises(
-        ValueError, match=r"GaussianNLL: the last axis of y_pred must hold 2 .*\(None, None\)"
-    ):
+    with pytest.raises(ValueError, match=r"GaussianNLL: the last axis of y_pred must hold 2 .*\(None, None\)"):
         run(tf.ones((2, 1)), tf.ones((2, 2)))
 
 

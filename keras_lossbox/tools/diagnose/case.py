@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lossbox.core import targets
+from keras_lossbox.core import host, targets
 from keras_lossbox.core.adapt import counterpart
 from keras_lossbox.core.loss import Loss
 from keras_lossbox.core.registry import snake_case
@@ -38,31 +38,6 @@ def current(variables):
 def predict(model, values, x):
     """The outputs for these trainable values, without a trace in the model, whatever its layers do."""
     return model.stateless_call(values, current(model.non_trainable_variables), x, training=False)[0]
-
-
-def _value_and_gradients(fn, values):
-    """`fn(values)`, a scalar, and its gradient by each of the values: the one place that asks a backend."""
-    if keras.config.backend() == "jax":
-        import jax
-
-        return jax.value_and_grad(fn)(values)
-    if keras.config.backend() == "torch":
-        import torch
-
-        values = [value.detach().clone().requires_grad_() for value in values]
-        value = fn(values)
-        if not value.requires_grad:
-            return value, [torch.zeros(()) for _ in values]
-        gradients = torch.autograd.grad(value, values, allow_unused=True)
-        return value, [torch.zeros(()) if gradient is None else gradient for gradient in gradients]
-    import tensorflow as tf
-
-    values = [tf.convert_to_tensor(value) for value in values]
-    with tf.GradientTape() as tape:
-        tape.watch(values)
-        value = fn(values)
-    gradients = tape.gradient(value, values, unconnected_gradients="zero")
-    return value, [tf.convert_to_tensor(gradient) for gradient in gradients]
 
 
 def _last_activation(model, position):
@@ -180,7 +155,7 @@ class Case:
 
         start = [ops.convert_to_tensor(self.y_pred, "float32")] if self.model is None else None
         try:
-            value, gradients = _value_and_gradients(total, start or current(self.model.trainable_variables))
+            value, gradients = host.value_and_gradients(total, start or current(self.model.trainable_variables))
             return float(value), [np.asarray(ops.convert_to_numpy(gradient), "float32") for gradient in gradients]
         except Exception as error:  # whatever it is, the user wants to hear about it
             return in_short(error)
