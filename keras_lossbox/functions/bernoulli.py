@@ -36,6 +36,11 @@ class Bernoulli:
         """p and 1 - p."""
         raise NotImplementedError
 
+    def logit(self):
+        """log p - log(1 - p)."""
+        if_positive, if_negative = self.neg_log_p()
+        return if_negative - if_positive
+
 
 class BernoulliOfLogits(Bernoulli):
     """Everything from |z| and the side of 0 that z is on: no difference that loses digits.
@@ -45,6 +50,7 @@ class BernoulliOfLogits(Bernoulli):
 
     def __init__(self, z):
         super().__init__(z)
+        self.z = z
         z_side = side(z)
         self.z_positive = z_side > 0
         self.abs_z = z * z_side
@@ -68,6 +74,9 @@ class BernoulliOfLogits(Bernoulli):
         p_min = self._p_min()
         p_max = 1 - p_min
         return ops.where(self.z_positive, p_max, p_min), ops.where(self.z_positive, p_min, p_max)
+
+    def logit(self):
+        return self.z
 
     def _p_min(self):
         """The probability of the less likely answer. (TensorFlow's sigmoid is never below 1e-8.)"""

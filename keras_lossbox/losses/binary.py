@@ -202,10 +202,8 @@ class ZeroOne(Loss):
     def _yes_no(self, batch):
         threshold = self.threshold if self.threshold is not None else (0.5, 0.0)[self.from_logits]
         cut = threshold if self.from_logits else math.log(threshold / (1 - threshold))
-        y, z, above = batch.y_true > 0.5, batch.y_pred, batch.y_pred > cut
-        if not batch.from_logits:
-            if_positive, if_negative = bernoulli(batch.y_pred, from_logits=False).neg_log_p()
-            z, above = if_negative - if_positive, batch.y_pred > threshold
+        y, z = batch.y_true > 0.5, bernoulli(batch.y_pred, batch.from_logits).logit()
+        above = batch.y_pred > (cut if batch.from_logits else threshold)
         margin = ops.where(y, z - cut, cut - z)
         surrogate = ops.relu(1 - margin) if self.surrogate == "hinge" else ops.softplus(-margin)
         return ops.not_equal(above, y), surrogate, ops.isnan(batch.y_pred + batch.y_true)
