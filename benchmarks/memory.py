@@ -89,8 +89,8 @@ def _child(sender, name, mode, contender, shape):
 def peak_above_inputs(name, mode, contender, shape):
     """The peak of the first step of this shape, less what the process held before, over the size of y_pred."""
     row = next(row for row in rows.ROWS if row.name == name)
-    function = _copy(mode) if contender == COPY else steps.step(row.contenders()[contender], mode)
     y_true, y_pred = steps.tensors(row, shape)
+    function = _copy(mode) if contender == COPY else steps.step(row.contenders()[contender], mode, (y_true, y_pred))
     small = (*(min(size, 4) for size in shape[:-1]), shape[-1])
     gc.collect()
     if hasattr(ctypes.CDLL(None), "malloc_trim"):

@@ -8,8 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 
-def step(loss, mode):
-    """A function of y_true and y_pred that gives the loss and its gradient with respect to y_pred."""
+def step(loss, mode, inputs=()):
+    """A function of y_true and y_pred that gives the loss and its gradient with respect to y_pred.
+
+    A graph is traced as `fit` does it, for a batch of unknown size of such `inputs`.
+    """
 
     def loss_and_gradient(y_true, y_pred):
         with tf.GradientTape() as tape:
@@ -19,7 +22,8 @@ def step(loss, mode):
 
     if mode == "eager":
         return loss_and_gradient
-    return tf.function(loss_and_gradient, jit_compile=mode == "xla")
+    specs = [tf.TensorSpec([None, *x.shape[1:]], x.dtype) for x in inputs] if mode == "graph" else None
+    return tf.function(loss_and_gradient, specs or None, jit_compile=mode == "xla")
 
 
 def tensors(row, shape, seed=0):

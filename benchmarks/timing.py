@@ -54,7 +54,7 @@ def run(options, console):
 def _cell(row, size, mode, y_true, y_pred, limit, options, console):
     runs, first, notes = {}, {}, []
     for name, loss in row.contenders().items():
-        function = steps.step(loss, mode)
+        function = steps.step(loss, mode, (y_true, y_pred))
         try:
             first[name] = function(y_true, y_pred)
         except Exception as error:  # one that fails is shown as such, and the others are still measured
