@@ -28,7 +28,7 @@ def main(arguments=None):
     )
     parser.add_argument("part", nargs="?", default="all", choices=["all", *PARTS])
     parser.add_argument("--loss", nargs="+", metavar="NAME", help="rows whose name is, or starts with, one of these")
-    parser.add_argument("--size", nargs="+", metavar="SIZE", help="32x10, 1024x1000, 4M, 4096x32000, 8x512x512x4")
+    parser.add_argument("--size", nargs="+", metavar="SIZE", help="32x10, 64x64, ..., see rows.py")
     parser.add_argument(
         "--mode", nargs="+", choices=["eager", "graph", "xla"], help="default: all three; graph for scaling and fit"
     )

@@ -12,6 +12,8 @@ from keras_lossbox.core.targets import Real, Unaligned
 
 _LABELS_OF_OTHER_SHAPE = ("SparseCategoricalCrossentropy", "CategoricalGeneralizedCrossEntropy", "Circle", "CTC")
 
+DERIVED = ("_frozen", "_options", "_last_path")  # what a loss writes down about itself
+
 
 def is_of_keras(loss):
     """Whether it is one of Keras's own losses."""
@@ -32,7 +34,7 @@ def adapt(loss, **changes):
     if type(loss).__module__.split(".")[0] == PACKAGE:
         return type(loss).from_config({**loss.get_config(), **changed})
     again = object.__new__(type(loss))
-    again.__dict__.update({name: value for name, value in vars(loss).items() if name != "_frozen"})
+    again.__dict__.update({name: value for name, value in vars(loss).items() if name not in DERIVED})
     base = {"name": loss.name, "reduction": loss.reduction, "dtype": loss.get_config().get("dtype", loss.dtype)}
     Loss.__init__(again, **{name: changed.pop(name, value) for name, value in base.items()})
     for name, value in changed.items():

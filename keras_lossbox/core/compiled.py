@@ -70,8 +70,8 @@ def _few_or_unknown(shape):
 
 @functools.cache
 def _works():
-    """Whether there is an XLA, and no GPU, where this has not been measured."""
-    if tf.config.list_physical_devices("GPU"):
+    """Whether there is an XLA, and no GPU or TPU, where this has not been measured."""
+    if any(device.device_type not in ("CPU", "XLA_CPU") for device in tf.config.list_physical_devices()):
         return False
     try:
         with tf.init_scope():
