@@ -5,8 +5,8 @@ loss goes. XLA makes one pass of them. Of the forward program nothing leaves but
 computes the formula again and gives the gradient, so that no intermediate is kept.
 
 A shape costs about half a second of compilation, so few logits are left to TensorFlow, and the number of programs is
-bounded: in eager mode and in graphs of known sizes to `MOST_SHAPES` shapes for each loss, and where only the run knows
-the size of the batch its rows are filled up, with rows that are masked, to the next size of a short ladder. Where other
+bounded: to `MOST_SHAPES` shapes for each loss where sizes are known when a step is traced; where only the run knows the
+size of the batch, its rows are filled up, with rows that do not count, to the next size of a short ladder. Where other
 sizes are unknown, or the formula asks other replicas, the loss is computed as before.
 """
 
@@ -26,8 +26,8 @@ if host.ON_TENSORFLOW:
 
 LEAST_ELEMENTS = 2**16  # of y_pred: below it a call costs more than the passes that it saves
 USUAL_ROWS = 256  # what a batch of unknown size is taken for
-MOST_SHAPES = 8  # for each program, where sizes are known when a step is traced
-MOST_PROGRAMS = 256
+MOST_SHAPES = 8  # with programs, for each loss
+MOST_LOSSES = 64  # with programs, at a time
 LADDER = sorted({step << power for step in (2, 3) for power in range(32)})  # 2, 3, 4, 6, 8, 12 ... rows
 TENSORS = ("y_true", "y_pred", "weights", "mask", "layer_mask", "invalid", "filled_up")  # of a batch
 
@@ -56,10 +56,10 @@ def score(loss, batch, how):
         return formula(batch)
     if not _works() or (host.replica_context() is not None and loss.targets(batch.y_pred).across):
         return formula(batch)
-    if batch.y_pred.shape[0] is not None:
-        program = _program(loss, batch, how, formula)
-        return program.score(batch) if program.admits(batch) else formula(batch)
-    return _filled_up(loss, batch, how, formula)
+    if batch.y_pred.shape[0] is None:
+        return _filled_up(loss, batch, how, formula)
+    program = _program(loss, batch, how, formula)
+    return formula(batch) if program is None else program.score(batch)
 
 
 def _few_or_unknown(shape):
@@ -81,22 +81,26 @@ def _works():
 
 
 def _program(loss, batch, how, formula):
-    """The program for batches of this layout; losses with the same options share it."""
+    """The program for batches of these shapes, which losses of the same options share; None for too many shapes."""
     if "_options" not in loss.__dict__:
         loss.__dict__["_options"] = json.dumps(loss.get_config(), sort_keys=True)
     tensors = [getattr(batch, name) for name in TENSORS]
     layout = [None if x is None else (x.dtype.name, len(x.shape)) for x in tensors]
-    key = (type(loss), loss.__dict__["_options"], how, batch.from_logits, batch.axis, *layout)
-    if key not in _programs:
-        if len(_programs) >= MOST_PROGRAMS:
+    shapes = tuple(None if x is None else tuple(x.shape) for x in tensors)
+    of_loss = _programs.setdefault((type(loss), loss.__dict__["_options"], how, batch.axis, *layout), {})
+    key = (batch.from_logits, shapes)
+    if key not in of_loss:
+        if len(of_loss) >= MOST_SHAPES:
+            return None
+        of_loss[key] = Program(batch, formula)
+        if len(_programs) > MOST_LOSSES:
             _programs.pop(next(iter(_programs)))
-        _programs[key] = Program(batch, formula)
-    return _programs[key]
+    return of_loss[key]
 
 
 def _filled_up(loss, batch, how, formula):
     """The score of a batch of an unknown number of rows, with masked rows up to the next size of the ladder."""
-    rows = tf.shape(batch.y_pred)[0]
+    unfilled, rows = batch, tf.shape(batch.y_pred)[0]
     steps = tf.constant(LADDER, rows.dtype)
     size = steps[tf.searchsorted(steps, rows[None])[0]]
     fields = {name: getattr(batch, name) for name in TENSORS if getattr(batch, name) is not None}
@@ -108,7 +112,10 @@ def _filled_up(loss, batch, how, formula):
     else:
         filled["filled_up"] = there
     batch = batch._replace(**filled)
-    total, divisor = _program(loss, batch, how, formula).score(batch)
+    program = _program(loss, batch, how, formula)
+    if program is None:  # of as many models with outputs of another shape each
+        return formula(unfilled)
+    total, divisor = program.score(batch)
     return Score(total[:rows] if divisor is None else total, divisor)
 
 
@@ -132,7 +139,6 @@ class Program:
 
     def __init__(self, batch, formula):
         self.names = [name for name in TENSORS if getattr(batch, name) is not None]
-        self.shapes = set()
         constants = batch._replace(**dict.fromkeys(TENSORS))
 
         def values(*tensors):
@@ -144,18 +150,12 @@ class Program:
                 results = values(*tensors)
             return tape.gradient(results, tensors[source], upstream, unconnected_gradients="zero")
 
-        self.forward = tf.function(values, jit_compile=True, autograph=False)
+        # (Partial, since TensorFlow would warn of retracing what shares its code with other functions.)
+        self.forward = tf.function(functools.partial(values), jit_compile=True, autograph=False)
         self.backward = {
             name: tf.function(functools.partial(gradient, source), jit_compile=True, autograph=False)
             for source, name in enumerate(self.names)
         }
-
-    def admits(self, batch):
-        """Whether the shape of this batch may have programs: it has them, or there is room for one more."""
-        shape = tuple(tuple(getattr(batch, name).shape) for name in self.names)
-        if len(self.shapes) < MOST_SHAPES:
-            self.shapes.add(shape)
-        return shape in self.shapes
 
     def score(self, batch):
         """The score of a batch, with gradients by predictions, labels and weights.

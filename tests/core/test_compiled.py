@@ -87,8 +87,14 @@ def test_every_loss_has_its_numbers(case, mode, rng):
     assert compiled._programs
 
 
-@pytest.mark.parametrize("reduction", ["sum", "mean_with_sample_weight", "sum_by_nonzero_weights"])
-@pytest.mark.parametrize("mode", ["eager", "unknown"])
+@pytest.mark.parametrize(
+    "mode, reduction",
+    [
+        ("unknown", "mean_with_sample_weight"),
+        pytest.param("unknown", "sum", marks=pytest.mark.matrix),
+        pytest.param("eager", "sum_by_nonzero_weights", marks=pytest.mark.matrix),
+    ],
+)
 def test_reductions_weights_masks_and_nan(mode, reduction, rng):
     y, z = rng.random((5, 3, 4)).astype("float32"), rng.normal(size=(5, 3, 4)).astype("float32")
     mask = rng.random((5, 3)) < 0.7
@@ -100,11 +106,10 @@ def test_reductions_weights_masks_and_nan(mode, reduction, rng):
         keras_lossbox.Masked(keras_lossbox.Huber(), normalize="all", reduction=reduction),
         keras_lossbox.RootMeanSquaredError(reduction=reduction),
     ):
-        for weights in (WEIGHTS, np.tile(WEIGHTS[:, None], (1, 3))):
-            data = [tf.constant(x) for x in (y, z, weights, mask)]
-            found, expected = both(loss, data, mode)
-            assert np.all(np.isfinite(found[0]))
-            assert_same(found, expected)
+        data = [tf.constant(x) for x in (y, z, np.tile(WEIGHTS[:, None], (1, 3)), mask)]
+        found, expected = both(loss, data, mode)
+        assert np.all(np.isfinite(found[0]))
+        assert_same(found, expected)
 
 
 def test_a_label_that_is_no_class_is_nan_and_the_others_keep_their_gradient(rng):
@@ -135,12 +140,11 @@ def test_second_derivatives(rng):
         np.testing.assert_allclose(run(z), expected, rtol=1e-10)
 
 
-def count_programs():
-    functions = [f for p in compiled._programs.values() for f in (p.forward, *p.backward.values())]
-    return sum(f.experimental_get_tracing_count() for f in functions)
+def programs():
+    return [program for of_loss in compiled._programs.values() for program in of_loss.values()]
 
 
-def test_many_batch_sizes_need_few_programs(rng):
+def test_many_batch_sizes_need_few_programs(rng, caplog):
     """Twenty sizes of batches: in eager mode eight have programs, in a graph all share those of the ladder."""
     loss = keras_lossbox.MeanSquaredError()
     run = tf.function(lambda y, z: values_and_gradients(loss, y, z, None), [tf.TensorSpec([None, 3])] * 2)
@@ -149,11 +153,12 @@ def test_many_batch_sizes_need_few_programs(rng):
         expected = np.mean((y - z) ** 2)
         np.testing.assert_allclose(values_and_gradients(loss, y, z, None)[0], expected, rtol=1e-6)
         np.testing.assert_allclose(run(y, z)[0], expected, rtol=1e-6)
-    assert len(compiled._programs) == 2
     eager, graph = compiled._programs.values()
-    assert eager.forward.experimental_get_tracing_count() == compiled.MOST_SHAPES == 8
-    assert graph.forward.experimental_get_tracing_count() == 1
+    assert len(eager) == compiled.MOST_SHAPES == 8
+    assert len(graph) == 1
+    assert [program.forward.experimental_get_tracing_count() for program in programs()] == [1] * 9
     assert sum(2 <= size <= 24 for size in compiled.LADDER) == 8
+    assert "retracing" not in caplog.text
 
 
 def test_equal_losses_share_a_program(rng):
@@ -161,8 +166,7 @@ def test_equal_losses_share_a_program(rng):
     for _ in range(3):
         keras_lossbox.Huber(2.0)(y, z)
     keras_lossbox.Huber(3.0)(y, z)
-    assert len(compiled._programs) == 2
-    assert count_programs() == 2
+    assert [program.forward.experimental_get_tracing_count() for program in programs()] == [1, 1]
 
 
 def test_a_users_loss_is_compiled_only_if_it_asks(rng):
