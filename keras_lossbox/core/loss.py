@@ -137,6 +137,8 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
         """Labels, predictions, weights and mask as a `Batch`: converted, aligned, checked, without what is masked."""
         layer_mask, linear = host.mask_of(y_pred), host.linear_behind(y_pred)
         y_pred, from_logits, targets = self.predictions(y_pred)
+        if linear is not None and from_logits is False:
+            raise ValueError("`from_logits` must be True: y_pred are the logits of a LinearHead. Received: False")
         if not (self.by_rows and targets.from_logits and targets.axis in (-1, len(y_pred.shape) - 1)):
             linear = None
         self.__dict__["_last_path"] = "ordinary" if linear is None else "chunked"

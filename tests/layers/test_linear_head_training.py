@@ -145,3 +145,12 @@ def test_a_quantised_tie_is_an_error(rng):
         model.quantize("int8")
     with pytest.raises(ValueError, match=r"LinearHead: `tied_to` is quantized \(int8\).*untied"):
         model.predict(np.zeros((2, 5), int), verbose=0)
+
+
+def test_logits_that_are_taken_for_probabilities_are_an_error(data):
+    """In a graph, where the logits say what they are."""
+    for loss in (keras_lossbox.SparseCategoricalCrossentropy(), keras_lossbox.BinaryCrossentropy()):
+        model = keras.Sequential([keras.Input((8,)), keras_lossbox.LinearHead(CLASSES)])
+        model.compile("sgd", loss)
+        with pytest.raises(ValueError, match="`from_logits` must be True: y_pred are the logits of a LinearHead"):
+            model.fit(data[0], data[1] if "sparse" in loss.name else np.eye(CLASSES)[data[1]], verbose=0)
