@@ -8,13 +8,14 @@ its own (reduction "none") the chunks' logits are computed a second time, on the
 TensorFlow only, in traced graphs only: there the full logits are never computed, because nothing reads them.
 """
 
+import functools
 import itertools
 import logging
 from typing import Any, NamedTuple
 
 from keras import ops
 
-from keras_lossbox.core import host, reduction
+from keras_lossbox.core import compiled, host, reduction
 from keras_lossbox.core.batch import Batch
 from keras_lossbox.core.reduction import Score
 from keras_lossbox.functions.elementary import sizes_of
@@ -25,6 +26,9 @@ if host.ON_TENSORFLOW:
 CHUNK_BYTES = 2**26  # of a chunk of logits in float32, by default; but not fewer than LEAST_ROWS
 LEAST_ROWS = 128  # fewer, and adding up the gradient of the kernel takes longer than computing it
 BLOCKS = 8  # of classes: the gradient of the kernel is added up one block after the other, from a product of that size
+
+MANY_CLASSES = 1024  # from so many on, what is done to a chunk's logits is a compiled program
+LADDER = sorted({step << power for step in range(8, 16) for power in range(4, 28)})  # 128, 144, 160 ... rows
 
 logger = logging.getLogger("keras_lossbox")
 
@@ -82,6 +86,9 @@ class Sweep:
         self.most_rows = chunk_size or max(LEAST_ROWS, CHUNK_BYTES // (4 * self.classes))
         self.blocks = max(1, min(BLOCKS, self.classes // 1024))
         self.parameters = [p for p in (logits.kernel, logits.bias) if p is not None]
+        rows = functools.partial(self._values_and_gradients)
+        self.is_compiled = self.classes >= MANY_CLASSES and compiled.is_usable(loss)
+        self._rows = tf.function(rows, jit_compile=True, autograph=False) if self.is_compiled else rows
 
     def total(self, x, labels, weights):
         """Σ_i w_i v_i."""
@@ -121,6 +128,9 @@ class Sweep:
         count = tf.shape(x)[0]
         chunks = tf.maximum(1, -(-count // self.most_rows))
         rows = tf.maximum(1, -(-count // chunks))  # the chunks are as equal as can be, and so little is filled up
+        if self.is_compiled:  # for each number of rows anew, so that there must not be many of them
+            steps = tf.constant(LADDER, rows.dtype)
+            rows = tf.minimum(steps[tf.searchsorted(steps, rows[None])[0]], self.most_rows)
 
         def split(by_row):
             filled = tf.pad(by_row, [[0, chunks * rows - count]] + [[0, 0]] * (len(by_row.shape) - 1))
@@ -169,6 +179,17 @@ class Sweep:
         """What the gradient by `x` is kept in until its factor is known."""
         return "float32" if x.dtype in ("float16", "bfloat16") else x.dtype
 
+    def _values_and_gradients(self, products, labels, weights, *bias):
+        """The values of rows from their products with the kernel, and the gradients by these and the bias."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            bias = [tf.identity(b) for b in bias]
+            tape.watch([products, *bias])
+            added = tf.cast(bias[0], products.dtype) if bias else None
+            logits = add_bias_and_cap(products, added, self.logits.softcap)
+            batch = Batch(labels, tf.cast(logits, self.loss.compute_dtype), from_logits=True, axis=1)
+            values = self.loss.compute(batch).values
+        return values, *tape.gradient(values, [products, *bias], weights)
+
     def _chunk(self, x, kernel, bias, labels, weights):
         """Of a few rows the values, and the gradients; that of the kernel as a function of a range of classes."""
         # In float16, where nobody scales it, the gradient of a probability below 6e-8 would be 0.
@@ -176,13 +197,7 @@ class Sweep:
         transposed = self.logits.transposed
         inner, matrix = tf.cast(x, dtype), tf.cast(kernel, dtype)
         products = tf.matmul(inner, matrix, transpose_b=transposed)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            bias = [tf.identity(b) for b in bias]
-            tape.watch([products, *bias])
-            logits = add_bias_and_cap(products, tf.cast(bias[0], dtype) if bias else None, self.logits.softcap)
-            batch = Batch(labels, tf.cast(logits, self.loss.compute_dtype), from_logits=True, axis=1)
-            values = self.loss.compute(batch).values
-        grad_products, *grad_bias = tape.gradient(values, [products, *bias], weights)
+        values, grad_products, *grad_bias = self._rows(products, labels, weights, *bias)
 
         def grad_kernel(start, stop):
             factors = inner, grad_products[:, start:stop]
