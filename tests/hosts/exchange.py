@@ -10,6 +10,8 @@ import sys
 
 import keras
 import numpy as np
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 from cases import CLASSES, MAIN_CASES
 
 numpy = keras.ops.convert_to_numpy

@@ -1,7 +1,7 @@
 """`LinearHead` and the chunked path: the ordinary path's numbers, without its logits.
 
 The oracle is the same model with something between head and loss that loses the attachment, or with Keras's `Dense`
-and losses: formulas that test_golden.py has checked from outside, differentiated by TensorFlow.
+and losses: formulas that tests/losses have checked from outside, differentiated by TensorFlow.
 """
 
 import subprocess

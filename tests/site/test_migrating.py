@@ -1,7 +1,7 @@
 """docs/migrating.md is true: each row's two code cells are taken from the page, run and compared.
 
 PyTorch need not be installed: its cells are looked up in RECORDED by their text. The recipe is `record`, run with torch
-2.13.0 on a CPU: `python tests/test_migrating.py` prints the table.
+2.13.0 on a CPU: `python tests/site/test_migrating.py` prints the table.
 """
 
 import os
@@ -20,7 +20,7 @@ from scipy import special
 import keras_lossbox
 from keras_lossbox import tf1
 
-PAGE = (pathlib.Path(__file__).parent.parent / "docs" / "migrating.md").read_text()
+PAGE = (pathlib.Path(__file__).parents[2] / "docs" / "migrating.md").read_text()
 TENSORFLOW = keras.config.backend() == "tensorflow"
 if TENSORFLOW:
     import tensorflow

@@ -191,7 +191,7 @@ def test_a_config_of_an_older_version_without_later_options_loads():
     assert loss.get_config() == keras_lossbox.Huber(delta=2.0).get_config()
 
 
-FROZEN = json.loads((HERE / "frozen_names.json").read_text())
+FROZEN = json.loads((HERE.parent / "frozen_names.json").read_text())
 
 
 def test_registered_names_on_disk_never_change():

@@ -5,15 +5,18 @@ And a few of them through `fit` and `evaluate`.
 """
 
 import json
+import pathlib
 import sys
 
 import keras
 import numpy as np
 import tensorflow as tf
-from backends import with_mask
-from cases import MAIN_CASES
 
 import keras_lossbox as box
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+from backends import with_mask
+from cases import MAIN_CASES
 
 SHARDS = {2: (5, 2), 4: (3, 1, 2, 1)}[int(sys.argv[1])]
 tf.config.set_logical_device_configuration(

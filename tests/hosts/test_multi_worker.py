@@ -15,7 +15,7 @@ from backends import BACKEND
 
 import keras_lossbox
 
-EXAMPLES = pathlib.Path(__file__).parent.parent / "examples"
+EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
 EPOCHS = 2
 pytestmark = [pytest.mark.matrix, pytest.mark.xdist_group("multi_worker")]
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from backends import BACKEND
 
-ROOT = pathlib.Path(__file__).parent.parent
+ROOT = pathlib.Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(BACKEND != "tensorflow", reason="the benchmark measures TensorFlow's modes")
 
 

@@ -1,7 +1,7 @@
 """`tf1` against tf.compat.v1.losses and tf.compat.v1.nn themselves, and on other backends against recorded numbers.
 
-The combinations are generated: function x shape x options x weights x reduction. `python tests/test_tf1.py` prints how
-many there are and the largest deviation of each function.
+The combinations are generated: function x shape x options x weights x reduction.
+`PYTHONPATH=tests python tests/tf1/test_tf1.py` prints how many there are and the largest deviation of each function.
 """
 
 import inspect

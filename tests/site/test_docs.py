@@ -13,7 +13,7 @@ import pytest
 
 import keras_lossbox
 
-ROOT = pathlib.Path(__file__).parent.parent
+ROOT = pathlib.Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 MODULES = sorted(
     m.name for m in pkgutil.walk_packages(keras_lossbox.__path__, "keras_lossbox.") if "__main__" not in m.name

@@ -3,7 +3,7 @@
 The cells: every class × eager, graph, XLA × policy × fixed and unknown batch size × full and short last batch, each
 without and with sample weights (in float32 with every main case of its options), and every class through `fit` in each
 way that Keras has to train. A sample of it runs by default; all of it, in about ten minutes:
-`pytest tests/test_matrix.py -m "matrix or not matrix" -n 2`. The summary at the end of a run counts the cells that
+`pytest tests/long -m "matrix or not matrix" -n 2`. The summary at the end of a run counts the cells that
 passed.
 
 The oracle of the first part is the eager value in float64, whose gradient test_contract.py holds against central

@@ -376,7 +376,7 @@ def test_gradient_is_the_derivative(case, rng):
     if BACKEND == "jax":
         pytest.skip("float64 is off in JAX by default")
     if has_other_gradient(case):
-        pytest.skip("the gradient is another one on purpose, see test_losses.py")
+        pytest.skip("the gradient is another one on purpose, see tests/losses")
     y_true, y_pred = case.data(rng, dtype="float64")
     loss = case.build(dtype="float64")
     weights = np.array([1.0, 0.5, 3.0, 2.0, 1.0, 0.25])

@@ -8,7 +8,7 @@ import pytest
 
 import keras_lossbox
 
-ROOT = pathlib.Path(__file__).parent.parent
+ROOT = pathlib.Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 PAGES = {path.relative_to(ROOT / "docs").as_posix(): path.read_text() for path in (ROOT / "docs").rglob("*.md")}
 NOTEBOOKS = {f"notebooks/{path.name}": path for path in (ROOT / "notebooks").glob("*.ipynb")}

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("ruff")  # formats the stub
 
-SCRIPT = pathlib.Path(__file__).parent.parent / "docs" / "generate.py"
+SCRIPT = pathlib.Path(__file__).parents[2] / "docs" / "generate.py"
 
 
 def test_generated_files_are_up_to_date():

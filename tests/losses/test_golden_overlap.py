@@ -173,7 +173,7 @@ def compare(loss, y_true, y_pred, weights, dtype, **options):
 
 # ---------------------------------------------------------------- 2. oracle: docs/segmentation.md
 
-PAGE = (pathlib.Path(__file__).parent.parent / "docs" / "segmentation.md").read_text()
+PAGE = (pathlib.Path(__file__).parents[2] / "docs" / "segmentation.md").read_text()
 OF_PYTORCH = ["MONAI", "segmentation_models.pytorch", "the authors' code"]
 PREDICTIONS = ["z", "zs", "maps", "p", "q"]
 
