@@ -221,3 +221,19 @@ def test_readme_loss_in_a_script_of_its_own(tmp_path):
         )
         assert done.returncode == 0, done.stderr
     assert "(quantile=0.9)" in done.stdout
+
+
+def test_a_subclass_that_does_not_ask_for_logits_gets_probabilities(rng):
+    class Brier(box.Loss):
+        def targets(self, y_pred):
+            return box.targets.Binary(from_logits=False)
+
+        def call(self, y_true, y_pred):
+            return keras.ops.mean(keras.ops.square(y_true - y_pred), -1)
+
+    x, y = rng.normal(size=(8, 3)).astype("float32"), (rng.random((8, 1)) < 0.5).astype("float32")
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, activation="sigmoid")])
+    for loss in (Brier(), box.Masked(Brier(), ignore=-1)):
+        model.compile("sgd", loss=loss)
+        expected = np.mean((y - model.predict(x, verbose=0).astype("float64")) ** 2)
+        np.testing.assert_allclose(model.evaluate(x, y, verbose=0), expected, rtol=1e-6)

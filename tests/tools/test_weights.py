@@ -59,3 +59,10 @@ def test_pos_weight_counts_each_label(rng):
 def test_what_cannot_be_weighed_is_an_error(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_one_hot_rows_may_be_missing():
+    assert box.class_weight_from_labels([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [np.nan, np.nan]]) == [0.75, 1.5]
+    assert box.class_weight_from_labels([[1, 0, 0], [0, 1, 0], [0, 0, 1], [-1, -1, -1]]) == [1.0, 1.0, 1.0]
+    with pytest.raises(ValueError, match="class_weight_from_labels: `y` must be an array of numbers"):
+        box.class_weight_from_labels(["a", "b"])

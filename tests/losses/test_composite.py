@@ -218,34 +218,7 @@ def test_streaming_mean_is_that_of_tf1_metrics(rng):
     np.testing.assert_allclose(numpy(metric.result()), expected, rtol=1e-6)
 
 
-# What a fresh pair of eyes found
-
-
-def test_a_subclass_that_does_not_ask_for_logits_gets_probabilities(rng):
-    class Brier(box.Loss):
-        def targets(self, y_pred):
-            return box.targets.Binary(from_logits=False)
-
-        def call(self, y_true, y_pred):
-            return keras.ops.mean(keras.ops.square(y_true - y_pred), -1)
-
-    x, y = rng.normal(size=(8, 3)).astype("float32"), (rng.random((8, 1)) < 0.5).astype("float32")
-    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, activation="sigmoid")])
-    for loss in (Brier(), box.Masked(Brier(), ignore=-1)):
-        model.compile("sgd", loss=loss)
-        expected = np.mean((y - model.predict(x, verbose=0).astype("float64")) ** 2)
-        np.testing.assert_allclose(model.evaluate(x, y, verbose=0), expected, rtol=1e-6)
-
-
-def test_weights_of_samples_on_losses_of_whole_samples_with_an_unknown_batch(rng):
-    x, y = rng.normal(size=(7, 3, 2)).astype("float32"), rng.normal(size=(7, 3, 2)).astype("float32")
-    weights = np.arange(7.0)
-    model = keras.Sequential([keras.Input((3, 2)), keras.layers.Dense(2)])
-    model.compile("sgd", loss=box.L2Norm(axes="sample", reduction="mean_with_sample_weight"))
-    norms = np.sqrt(np.sum((y - model.predict(x, verbose=0).astype("float64")) ** 2, (1, 2)))
-    value = model.evaluate(x, y, sample_weight=weights, batch_size=7, verbose=0)
-    np.testing.assert_allclose(value, np.average(norms, weights=weights), rtol=1e-6)
-    assert np.isfinite(model.fit(x, y, sample_weight=weights, batch_size=3, verbose=0).history["loss"][0])
+# Of all of them
 
 
 def test_unreduced_sum_weighs_the_part_of_one_value_per_sample():
@@ -287,31 +260,3 @@ def test_losses_of_keras_do_not_broadcast_labels_either():
             loss([[1.0], [2.0]], np.zeros((2, 3)))
     whole = box.WeightedSum([keras.losses.MeanSquaredError()], reduction="none")
     np.testing.assert_allclose(numpy(whole([1.0, 2.0], [0.0, 0.0])), [1, 4])
-
-
-def test_one_hot_rows_may_be_missing():
-    assert box.class_weight_from_labels([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [nan, nan]]) == [0.75, 1.5]
-    assert box.class_weight_from_labels([[1, 0, 0], [0, 1, 0], [0, 0, 1], [-1, -1, -1]]) == [1.0, 1.0, 1.0]
-    with pytest.raises(ValueError, match="class_weight_from_labels: `y` must be an array of numbers"):
-        box.class_weight_from_labels(["a", "b"])
-
-
-@pytest.mark.skipif(BACKEND != "tensorflow", reason="labels that only a graph holds, and nested tapes")
-def test_zero_one_of_odd_values_and_log_cosh_twice():
-    import tensorflow as tf
-
-    for surrogate in (None, "logistic", "hinge"):
-        loss = box.ZeroOne(from_logits=True, surrogate=surrogate)
-        run = tf.function(lambda y: loss(y, [[1.0, 2.0]]))  # noqa: B023
-        for labels in (tf.constant([[nan, 0.0]]), tf.constant([7]), tf.constant([2**32 + 1], "int64")):
-            assert np.isnan(run(labels))
-        assert numpy(loss([0], [[-np.inf, 0.0, 1.0]])) == 1
-        assert numpy(loss([[0]], [[np.inf]])) == 1
-    x = tf.constant([[0.0, 0.1]])
-    with tf.GradientTape() as outer:
-        outer.watch(x)
-        with tf.GradientTape() as inner:
-            inner.watch(x)
-            value = box.LogCosh(reduction="sum")([[0.0, 0.0]], x)
-        slope = inner.gradient(value, x)
-    np.testing.assert_allclose(outer.gradient(slope, x), (1 - np.tanh([[0.0, 0.1]]) ** 2) / 2, rtol=1e-5)

@@ -2,11 +2,11 @@
 
 A region is a list of pixels (p, y, weight). What does not count is taken out of the list, not multiplied by 0, and each
 loss is its paper's formula over such lists, class by class and sample by sample. The Lovász losses ask the set function
-itself: what is the Jaccard loss if exactly these pixels are wrong? Gradients are complex steps (`oracles_imbalance`).
+itself: what is the Jaccard loss if exactly these pixels are wrong? Gradients are complex steps (`oracle.py`).
 """
 
 import numpy as np
-from oracles_imbalance import complex_step, power, real
+from oracle import complex_step, power, real
 
 FLOOR = 1e-7  # LOSSES.md: a score below it counts as that in a logarithm, in value but not in gradient
 

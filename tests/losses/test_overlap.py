@@ -1,6 +1,6 @@
 """Golden values of the losses of overlap; the oracles, none of which uses this package:
 
-1. `oracles_overlap.py`: the papers' definitions over lists of pixels, gradients by a complex step (every option).
+1. `oracle_overlap.py`: the papers' definitions over lists of pixels, gradients by a complex step (every option).
 2. Numbers recorded from MONAI and segmentation_models.pytorch, whose losses stand in the tables of
    docs/segmentation.md; every row of the page is run here.
 3. Keras's `Dice` and `Tversky`, and the paper's other definitions of the Lovász extension.
@@ -14,14 +14,14 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
-import oracles_overlap
+import oracle_overlap
 import pytest
 from backends import BACKEND, value_and_gradient
+from golden import PRECISE, TOLERANCE, assert_close
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 from scipy import special
-from test_golden import PRECISE, TOLERANCE, assert_close
 
 import keras_lossbox
 
@@ -160,7 +160,7 @@ def tolerance_of(dtype):
 def compare(loss, y_true, y_pred, weights, dtype, **options):
     """Values of the samples, their mean, and the gradient of the mean, against the oracle."""
     as64 = [x if x is None or x.dtype.kind != "f" else x.astype("float64") for x in (y_true, y_pred, weights)]
-    expected = getattr(oracles_overlap, loss)(*as64, **options)
+    expected = getattr(oracle_overlap, loss)(*as64, **options)
     build = functools.partial(keras_lossbox.get, loss, dtype=dtype, **options)
     values = build(reduction="none")(y_true, y_pred, weights)
     assert keras.backend.standardize_dtype(values.dtype) == dtype
@@ -389,7 +389,7 @@ def small_lovasz(loss, dtype=PRECISE):
             value,
             errors[0],
             functools.partial(
-                oracles_overlap.jaccard_of_mistakes, y[0], np.ones(pixels) if w is None else w[0].astype("float64")
+                oracle_overlap.jaccard_of_mistakes, y[0], np.ones(pixels) if w is None else w[0].astype("float64")
             ),
         )
 
