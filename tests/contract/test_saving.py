@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 from backends import BACKEND
-from cases import CLASSES, MAIN_CASES
+from cases import CASES, CLASSES, MAIN_CASES
 
 import keras_lossbox
 
@@ -21,47 +21,89 @@ numpy = keras.ops.convert_to_numpy
 TRAINABLE = [case for case in MAIN_CASES if case.options.get("surrogate", "any") is not None]
 
 
-def build_model(case, run_eagerly):
-    """A small model whose outputs are what the loss expects."""
-    keras.utils.set_random_seed(1)
-    head = None
+def head_of(case):
+    """The last layer of a model whose outputs are what the loss expects."""
+    activation = None
     if case.takes_probabilities:
-        head = "sigmoid" if case.kind == "binary" else "softmax"
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(CLASSES, activation=head)])
-    model.compile("adam", loss=case.build(reduction="mean_with_sample_weight", name="my_loss"), run_eagerly=run_eagerly)
-    return model
+        activation = "sigmoid" if case.kind == "binary" else "softmax"
+    return keras.layers.Dense(CLASSES, activation=activation)
 
 
-@pytest.fixture(scope="module")
-def reloaded(tmp_path_factory):
-    """Every case saved in this process after one epoch, loaded in another: (what was, what came back)."""
-    folder = tmp_path_factory.mktemp("models")
-    rng = np.random.default_rng(3)
-    saved = {}
-    for number, case in enumerate(TRAINABLE):
-        y, p = case.data(rng, (8,))
-        x = rng.normal(size=(8, 4)).astype("float32")
-        model = build_model(case, run_eagerly=number % 8 > 0)  # a graph for one in eight: tracing takes the time
-        model.fit(x, y, epochs=1, verbose=0)
-        saved[str(case)] = (
-            f"{number:03d}",
-            {
-                "class": f"{case.cls.__module__}.{case.name}",
-                "config": model.loss.get_config(),
-                "loss": numpy(model.loss(y, p)).tobytes().hex(),
-                "predictions": numpy(model(x)).tobytes().hex(),
-                "evaluated": model.evaluate(x, y, verbose=0),
-            },
-        )
-        model.save(folder / f"{number:03d}.keras")
-        np.savez(folder / f"{number:03d}.npz", x=x, y=y, p=p)
+def loss_of(case):
+    return case.build(reduction="mean_with_sample_weight", name="my_loss")
+
+
+def what_is_saved(case, loss, y, p):
+    return {
+        "class": f"{case.cls.__module__}.{case.name}",
+        "config": loss.get_config(),
+        "value": numpy(loss(y, p)).tobytes().hex(),
+    }
+
+
+def as_list(one_or_more):
+    return one_or_more if isinstance(one_or_more, list) else [one_or_more]
+
+
+def in_a_fresh_process(folder):
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONWARNINGS"}
     subprocess.run([sys.executable, HERE / "reload.py", folder], check=True, timeout=300, env=environment)
     found = json.loads((folder / "found.json").read_text())
     assert found["modules"] == []
+    return found
+
+
+def save_one_model_of(cases, path, run_eagerly=True):
+    """A model with an output and a loss for every case, saved after one epoch: what another process must find."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(8, 4)).astype("float32")
+    ys, ps = zip(*(case.data(rng, (8,)) for case in cases), strict=True)
+    keras.utils.set_random_seed(1)
+    inputs = keras.Input((4,))
+    outputs, losses, labels = [head_of(case)(inputs) for case in cases], [loss_of(case) for case in cases], list(ys)
+    if len(cases) == 1:
+        [outputs], [losses], [labels] = outputs, losses, labels
+    model = keras.Model(inputs, outputs)
+    model.compile("adam", loss=losses, run_eagerly=run_eagerly)
+    model.fit(x, labels, epochs=1, verbose=0)
+    saved = {
+        "losses": [what_is_saved(*each) for each in zip(cases, as_list(model.loss), ys, ps, strict=True)],
+        "predictions": [numpy(output).tobytes().hex() for output in as_list(model(x))],
+        "evaluated": model.evaluate(x, labels, verbose=0),
+    }
+    model.save(path)
+    arrays = {f"{name}{i}": array for name, arrays in (("y", ys), ("p", ps)) for i, array in enumerate(arrays)}
+    np.savez(path.with_suffix(".npz"), x=x, **arrays)
+    return saved
+
+
+def test_every_option_in_a_fresh_process(tmp_path):
+    """All cases are losses of one model, which is saved, loaded by a process of its own, and trained on there."""
+    cases = [case for case in CASES if not case.again and case.options.get("surrogate", "any") is not None]
+    saved = save_one_model_of(cases, tmp_path / "all.keras")
+    found = in_a_fresh_process(tmp_path)["all"]
+    for case, before, after in zip(cases, saved["losses"], found["losses"], strict=True):
+        assert after == before, str(case)
+    for part in ("predictions", "evaluated"):
+        assert found[part] == saved[part], part
+    assert found["steps"] == 3  # one epoch before, two after
+    assert np.all(np.isfinite(found["trained"]))
+
+
+@pytest.fixture(scope="module")
+def reloaded(tmp_path_factory):
+    """Every main case with a model of its own, all loaded in one other process: (what was, what came back)."""
+    folder = tmp_path_factory.mktemp("models")
+    saved = {}
+    for number, case in enumerate(TRAINABLE):
+        path = folder / f"{number:03d}.keras"
+        # a graph for one in eight: tracing takes the time
+        saved[str(case)] = path.stem, save_one_model_of([case], path, run_eagerly=number % 8 > 0)
+    found = in_a_fresh_process(folder)
     return {case: (what, found[stem]) for case, (stem, what) in saved.items()}
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("case", TRAINABLE, ids=str)
 def test_keras_file_in_a_fresh_process(case, reloaded):
     saved, found = reloaded[str(case)]
