@@ -256,6 +256,12 @@ LAST_OF_FAMILY = {case.cls.__module__: case for case in LAST_OF_CLASS.values()}
 LONG = pytest.mark.matrix
 
 
+def by_default(default, values):
+    """Parameters of a test: those values for which `default(*value)` is false are of the long part."""
+    values = [value if isinstance(value, tuple) else (value,) for value in values]
+    return [pytest.param(*value, marks=[] if default(*value) else LONG) for value in values]
+
+
 def is_last_of_class(case):
     return case is LAST_OF_CLASS[case.cls]
 

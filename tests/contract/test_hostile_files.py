@@ -16,7 +16,7 @@ import zipfile
 import keras
 import numpy as np
 import pytest
-from cases import CASES, declared_options
+from cases import CASES, by_default, declared_options
 
 import keras_lossbox as box
 from keras_lossbox.core.options import Axes, Integer
@@ -212,11 +212,24 @@ def test_what_is_no_loss_never_becomes_one(hostile, place, load):
         load(**PLACES[place](hostile))
 
 
-@pytest.mark.parametrize("case", list({case.cls: case for case in reversed(CASES)}.values()), ids=lambda c: c.name)
-def test_an_option_is_never_an_object(case, load):
+FIRST_OF_CLASS = list({case.cls: case for case in reversed(CASES)}.values())[::-1]
+
+
+def is_new(option, cls):
+    """Whether no class before this one has the option, which most inherit."""
+    of_classes = [declared_options(case.cls).get(option) for case in FIRST_OF_CLASS]
+    number = [case.cls for case in FIRST_OF_CLASS].index(cls)
+    return of_classes[number] is not None and of_classes[number] not in of_classes[:number]
+
+
+@pytest.mark.parametrize("case", FIRST_OF_CLASS, ids=lambda case: case.name)
+@pytest.mark.parametrize("full", by_default(lambda full: not full, [False, True]), ids=["", "long"])
+def test_an_option_is_never_an_object(case, full, load):
+    """By default an option that another class has as well meets two of the objects, other ones in each class."""
     honest = serialize(case.build())
-    for option in honest["config"]:
-        for hostile in NO_OPTION:
+    for number, option in enumerate(honest["config"]):
+        some = [NO_OPTION[(FIRST_OF_CLASS.index(case) + number + step) % len(NO_OPTION)] for step in (0, 5)]
+        for hostile in NO_OPTION if full or is_new(option, case.cls) else some:
             if hostile == 10**400 and isinstance(declared_options(case.cls).get(option), (Axes, Integer)):
                 continue  # an integer, and an error once the rank of y_pred is known
             with pytest.raises(ValueError, match=f"{case.name}: `{option}` must be"):

@@ -21,16 +21,24 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module", params=[2, pytest.param(4, marks=pytest.mark.matrix)])
+HOW = [
+    "2 few",  # most losses with one reduction
+    pytest.param("2 all", marks=pytest.mark.matrix),
+    pytest.param("4 all", marks=pytest.mark.matrix),
+]
+
+
+@pytest.fixture(scope="module", params=HOW)
 def found(request):
+    replicas, reductions = request.param.split()
     script = pathlib.Path(__file__).parent / "replicas.py"  # logical devices must be set before TensorFlow starts
     done = subprocess.run(
-        [sys.executable, script, str(request.param)], capture_output=True, text=True, timeout=900, check=False
+        [sys.executable, script, replicas, reductions], capture_output=True, text=True, timeout=900, check=False
     )
     lines = [line for line in done.stdout.splitlines() if line.startswith("FOUND ")]
     assert lines, done.stderr[-2000:]
     found = json.loads(lines[0].removeprefix("FOUND "))
-    assert found["replicas"] == request.param
+    assert found["replicas"] == int(replicas)
     return found
 
 

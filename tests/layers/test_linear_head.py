@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 from backends import BACKEND
+from cases import by_default
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -70,8 +71,7 @@ OPTIONS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
-@given(
+drawn = given(
     options=OPTIONS,
     shape=st.sampled_from([(1,), (8,), (9,), (3, 4), (2, 3, 2)]),
     dtype=st.sampled_from(["float32", "float64"]),
@@ -80,7 +80,9 @@ OPTIONS = st.fixed_dictionaries(
     weights=st.sampled_from([None, "of samples", "of all"]),
     unknown=st.booleans(),
 )
-def test_value_and_gradients_are_those_of_the_ordinary_path(options, shape, dtype, softcap, use_bias, weights, unknown):
+
+
+def check_that_both_paths_agree(options, shape, dtype, softcap, use_bias, weights, unknown):
     rng = np.random.default_rng(0)
     head = make(rng, dtype, use_bias=use_bias, logit_softcap=softcap)
     loss = keras_lossbox.SparseCategoricalCrossentropy(from_logits=True, dtype=dtype, **options)
@@ -92,6 +94,11 @@ def test_value_and_gradients_are_those_of_the_ordinary_path(options, shape, dtyp
         sample_weight = (rng.random(size) * (rng.random(size) < 0.7)).astype(dtype)
     both = [results(loss, head, x, y_true, sample_weight, chunked, unknown=unknown) for chunked in (True, False)]
     assert_same(*both, 1e-5 if dtype == "float32" else 1e-10)
+
+
+@pytest.mark.parametrize("examples", by_default(lambda examples: examples < 10, [5, 30]))
+def test_value_and_gradients_are_those_of_the_ordinary_path(examples):
+    settings(max_examples=examples, deadline=None, derandomize=True)(drawn(check_that_both_paths_agree))()
 
 
 @pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.1}, {"z_loss": 0.01, "reduction": "none"}], ids=str)

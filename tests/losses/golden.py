@@ -20,6 +20,7 @@ import keras
 import numpy as np
 import pytest
 from backends import value_and_gradient
+from cases import LONG
 from keras import ops
 from oracle import Expected
 from scipy import special
@@ -185,9 +186,42 @@ def compare(build, expected, y_true, y_pred, dtype, tolerance=None):
     assert_close(gradient, expected.gradient, tolerance)
 
 
-def check_numpy(oracles, cases, dtype):
-    """Against the formulas of a module of oracles."""
+def covering(cases, size):
+    """The fewest first cases in which every `size` values of shapes and options meet; of size None, all cases."""
+    if size is None:
+        return cases
+    found, seen = [], set()
     for case in cases:
+        values = map(repr, [("shape", case.shape), *case.options.items()])
+        together = set(itertools.combinations(values, size))
+        if together - seen:
+            found.append(case)
+            seen |= together
+    return found
+
+
+def of_numpy(groups):
+    """Parameters of `test_numpy`: all cases are in the long part.
+
+    By default any two values of options meet in float64, and any value of an option is met in float32.
+    """
+    sizes = {"float32": 1 if "float64" in TOLERANCE else 2, "float64": 2}
+    short = [
+        pytest.param(group, dtype, sizes[dtype], id="-".join([*group, dtype]))
+        for group in groups
+        for dtype in TOLERANCE
+    ]
+    long = [
+        pytest.param(group, dtype, None, id="-".join([*group, dtype, "long"]), marks=LONG)
+        for group in groups
+        for dtype in TOLERANCE
+    ]
+    return short + long
+
+
+def check_numpy(oracles, cases, dtype, size):
+    """Against the formulas of a module of oracles."""
+    for case in covering(cases, size):
         y_true, y_pred = case.data(dtype)
         expected = getattr(oracles, case.loss)(*float64(y_true, y_pred), **case.full_options)
         with naming(f"{case} in {dtype}"):
@@ -235,13 +269,16 @@ WEIGHTS = {
 }
 
 
-def check_tf1(name, cases):
+def check_tf1(name, cases, full):
     """A loss of tf.compat.v1.losses by name, with each of its reductions and weights of every kind.
 
     TF1's means go over all elements, so the cases have values that are elements: axis=None, one output per sample, or
-    one value per row of classes. TF1 computes in float32, whatever it is given.
+    one value per row of classes. TF1 computes in float32, whatever it is given. If not `full`, only the first case
+    meets weights of every kind.
     """
     for case, (reduction, ours), kind in itertools.product(cases, TF1_REDUCTIONS.items(), WEIGHTS):
+        if not full and case is not cases[0] and kind != "all":
+            continue
         with naming(f"{case}-{reduction}-{kind}"):
             _check_tf1(functools.partial(getattr(tf.compat.v1.losses, name)), case, reduction, ours, WEIGHTS[kind])
 

@@ -5,8 +5,10 @@ Every identity is of the values of the samples and of the gradient of their sum,
 
 import keras
 import numpy as np
+import pytest
 from backends import value_and_gradient
-from hypothesis import HealthCheck, settings
+from cases import by_default
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from keras import ops
@@ -17,6 +19,20 @@ import keras_lossbox as box
 # elsewhere parts of keras.ops round float64 to float32
 DTYPE, TOLERANCE = ("float64", 1e-11) if keras.config.backend() == "tensorflow" else ("float32", 2e-5)
 few = settings(deadline=None, max_examples=20, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+
+
+def identity(*strategies):
+    """A test of drawn data: a few examples by default, more in the long part."""
+
+    def decorate(test):
+        def run(examples):
+            settings(few, max_examples=examples)(given(*strategies)(test))()
+
+        run.__name__, run.__doc__, run.__module__ = test.__name__, test.__doc__, test.__module__
+        return pytest.mark.parametrize("examples", by_default(lambda examples: examples < 10, [6, 40]))(run)
+
+    return decorate
+
 
 SHAPES = st.sampled_from([(4, 3), (2, 4, 3)])
 EPSILONS = st.sampled_from([0.0, 0.1, 0.75, 1.0])

@@ -6,6 +6,7 @@ import numpy as np
 import oracle_binary
 import pytest
 from backends import BACKEND, MODES, value_and_gradient
+from cases import by_default
 from golden import (
     BOTH,
     CLASSES,
@@ -34,6 +35,7 @@ from identities import (
     classes,
     evaluate,
     few,
+    identity,
     scaled,
 )
 from scipy import special
@@ -82,10 +84,9 @@ NUMPY_CASES = [
 NUMPY = golden.by_kind(NUMPY_CASES)
 
 
-@pytest.mark.parametrize("dtype", TOLERANCE)
-@pytest.mark.parametrize("group", NUMPY, ids="-".join)
-def test_numpy(group, dtype):
-    golden.check_numpy(oracle_binary, NUMPY[group], dtype)
+@pytest.mark.parametrize("group, dtype, size", golden.of_numpy(NUMPY))
+def test_numpy(group, dtype, size):
+    golden.check_numpy(oracle_binary, NUMPY[group], dtype, size)
 
 
 def test_every_oracle_is_asked():
@@ -154,9 +155,10 @@ TF1 = {
 
 
 @on_tensorflow
+@pytest.mark.parametrize("full", by_default(lambda full: not full, [False, True]), ids=["", "long"])
 @pytest.mark.parametrize("name", TF1)
-def test_tf1(name):
-    golden.check_tf1(name, TF1[name])
+def test_tf1(name, full):
+    golden.check_tf1(name, TF1[name], full)
 
 
 # ---------------------------------------------------------------- 3. oracle: Keras and scikit-learn
@@ -408,8 +410,7 @@ def test_zero_one_learns(rng):
 # ---------------------------------------------------------------- identities, both sides this package's
 
 
-@few
-@given(binary(), LOGIT_OR_PROBABILITY, EPSILONS)
+@identity(binary(), LOGIT_OR_PROBABILITY, EPSILONS)
 def test_a_pos_weight_of_one_is_none(data, kind, epsilon):
     (y, z), (from_logits, head) = data, kind
     options = {"from_logits": from_logits, "label_smoothing": epsilon}
@@ -418,8 +419,7 @@ def test_a_pos_weight_of_one_is_none(data, kind, epsilon):
         assert_same(evaluate("binary_crossentropy", y, head(z), pos_weight=one, **options), plain)
 
 
-@few
-@given(binary(), LOGIT_OR_PROBABILITY, EPSILONS, st.floats(0, 5))
+@identity(binary(), LOGIT_OR_PROBABILITY, EPSILONS, st.floats(0, 5))
 def test_binary_smoothing_is_a_mixture_with_one_half(data, kind, epsilon, q):
     (y, z), (from_logits, head) = data, kind
     options = {"from_logits": from_logits, "pos_weight": q}
@@ -429,8 +429,7 @@ def test_binary_smoothing_is_a_mixture_with_one_half(data, kind, epsilon, q):
     assert_same(evaluate("binary_crossentropy", y, head(z), label_smoothing=epsilon, **options), mixture)
 
 
-@few
-@given(binary(), LOGIT_OR_PROBABILITY, EPSILONS, st.floats(0.05, 0.95))
+@identity(binary(), LOGIT_OR_PROBABILITY, EPSILONS, st.floats(0.05, 0.95))
 def test_balanced_is_a_pos_weight_times_a_constant(data, kind, epsilon, beta):
     (y, z), (from_logits, head) = data, kind
     options = {"from_logits": from_logits, "label_smoothing": epsilon}
@@ -439,8 +438,7 @@ def test_balanced_is_a_pos_weight_times_a_constant(data, kind, epsilon, beta):
     assert_same(balanced, scaled(1 - beta, weighted))
 
 
-@few
-@given(binary(), EPSILONS)
+@identity(binary(), EPSILONS)
 def test_balanced_counts_the_fraction_of_negatives(data, epsilon):
     (y, z), options = data, {"from_logits": True, "label_smoothing": epsilon}
     counted = evaluate("balanced_binary_crossentropy", y, z, **options)
@@ -450,24 +448,21 @@ def test_balanced_counts_the_fraction_of_negatives(data, epsilon):
     assert_same(evaluate("balanced_binary_crossentropy", y, z, scope="sample", **options), together)
 
 
-@few
-@given(binary(), EPSILONS)
+@identity(binary(), EPSILONS)
 def test_yes_and_no_can_be_exchanged(data, epsilon):
     (y, z), options = data, {"from_logits": True, "label_smoothing": epsilon}
     values, gradient = evaluate("binary_crossentropy", 1 - y, -z, **options)
     assert_same(evaluate("binary_crossentropy", y, z, **options), (values, -gradient))
 
 
-@few
-@given(binary(), EPSILONS, st.sampled_from(["binary_crossentropy", "balanced_binary_crossentropy"]))
+@identity(binary(), EPSILONS, st.sampled_from(["binary_crossentropy", "balanced_binary_crossentropy"]))
 def test_binary_logits_are_probabilities(data, epsilon, loss):
     (y, z), p = data, special.expit(data[1])
     values, slope = evaluate(loss, y, p, label_smoothing=epsilon)
     assert_same(evaluate(loss, y, z, from_logits=True, label_smoothing=epsilon), (values, slope * p * (1 - p)))
 
 
-@few
-@given(binary(), EPSILONS)
+@identity(binary(), EPSILONS)
 def test_a_sigmoid_is_a_softmax_of_two(data, epsilon):
     y, z = data
     values, gradient = evaluate(
@@ -481,8 +476,7 @@ def test_a_sigmoid_is_a_softmax_of_two(data, epsilon):
     assert_same(one, (values, gradient[..., 1]))
 
 
-@few
-@given(classes(), st.booleans(), st.sampled_from(["logistic", "hinge", None]))
+@identity(classes(), st.booleans(), st.sampled_from(["logistic", "hinge", None]))
 def test_one_hot_is_sparse_for_the_zero_one_loss(data, from_logits, surrogate):
     labels, one_hot, z, axis = data
     x = z if from_logits else special.softmax(z, axis)

@@ -6,6 +6,7 @@ import numpy as np
 import oracle_categorical
 import pytest
 from backends import BACKEND, MODES, value_and_gradient
+from cases import by_default
 from golden import (
     BOTH,
     CLASSES,
@@ -35,6 +36,7 @@ from identities import (
     classes,
     evaluate,
     few,
+    identity,
 )
 from keras import ops
 from scipy import special
@@ -112,10 +114,9 @@ NUMPY_CASES = [
 NUMPY = golden.by_kind(NUMPY_CASES)
 
 
-@pytest.mark.parametrize("dtype", TOLERANCE)
-@pytest.mark.parametrize("group", NUMPY, ids="-".join)
-def test_numpy(group, dtype):
-    golden.check_numpy(oracle_categorical, NUMPY[group], dtype)
+@pytest.mark.parametrize("group, dtype, size", golden.of_numpy(NUMPY))
+def test_numpy(group, dtype, size):
+    golden.check_numpy(oracle_categorical, NUMPY[group], dtype, size)
 
 
 def test_every_oracle_is_asked():
@@ -171,9 +172,10 @@ TF1 = {
 
 
 @on_tensorflow
+@pytest.mark.parametrize("full", by_default(lambda full: not full, [False, True]), ids=["", "long"])
 @pytest.mark.parametrize("name", TF1)
-def test_tf1(name):
-    golden.check_tf1(name, TF1[name])
+def test_tf1(name, full):
+    golden.check_tf1(name, TF1[name], full)
 
 
 # ---------------------------------------------------------------- 3. oracle: Keras and scikit-learn
@@ -613,8 +615,7 @@ def test_bad_axis_and_single_class(cls):
 # ---------------------------------------------------------------- identities, both sides this package's
 
 
-@few
-@given(classes(), st.booleans(), EPSILONS, class_weights)
+@identity(classes(), st.booleans(), EPSILONS, class_weights)
 def test_one_hot_is_sparse(data, from_logits, epsilon, weights):
     labels, one_hot, z, axis = data
     x = z if from_logits else special.softmax(z, axis)
@@ -623,8 +624,7 @@ def test_one_hot_is_sparse(data, from_logits, epsilon, weights):
     assert_same(sparse, evaluate("categorical_crossentropy", one_hot, x, **options))
 
 
-@few
-@given(classes(), EPSILONS, class_weights)
+@identity(classes(), EPSILONS, class_weights)
 def test_class_logits_are_probabilities(data, epsilon, weights):
     labels, _, z, axis = data
     p, options = special.softmax(z, axis), {"label_smoothing": epsilon, "class_weight": weights, "axis": axis}
@@ -634,8 +634,7 @@ def test_class_logits_are_probabilities(data, epsilon, weights):
     assert_same(logits, (values, through_softmax))
 
 
-@few
-@given(classes(), st.booleans(), EPSILONS, class_weights)
+@identity(classes(), st.booleans(), EPSILONS, class_weights)
 def test_class_smoothing_is_a_mixture_with_the_uniform_distribution(data, from_logits, epsilon, weights):
     labels, one_hot, z, axis = data
     x = z if from_logits else special.softmax(z, axis)
@@ -647,8 +646,7 @@ def test_class_smoothing_is_a_mixture_with_the_uniform_distribution(data, from_l
         assert_same(evaluate(loss, y, x, label_smoothing=epsilon, **options), mixture)
 
 
-@few
-@given(classes(), st.booleans(), st.lists(st.floats(0.1, 4), min_size=3, max_size=3))
+@identity(classes(), st.booleans(), st.lists(st.floats(0.1, 4), min_size=3, max_size=3))
 def test_a_class_weight_is_a_sample_weight_where_labels_are_hard(data, from_logits, weights):
     labels, one_hot, z, axis = data
     x = z if from_logits else special.softmax(z, axis)
@@ -659,8 +657,7 @@ def test_a_class_weight_is_a_sample_weight_where_labels_are_hard(data, from_logi
             assert_same(by_class, evaluate(loss, y, x, np.array(weights)[labels], **options))
 
 
-@few
-@given(classes(), st.floats(-30, 30))
+@identity(classes(), st.floats(-30, 30))
 def test_logits_may_be_shifted(data, shift):
     labels, _, z, axis = data
     options = {"from_logits": True, "axis": axis}
@@ -668,8 +665,7 @@ def test_logits_may_be_shifted(data, shift):
     assert_same(evaluate("sparse_categorical_crossentropy", labels, z + shift, **options), plain)
 
 
-@few
-@given(classes())
+@identity(classes())
 def test_ignored_is_weighted_zero(data):
     labels, _, z, axis = data
     options = {"from_logits": True, "axis": axis, "reduction": "sum_by_nonzero_weights"}

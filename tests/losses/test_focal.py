@@ -107,10 +107,9 @@ NUMPY_CASES = [  # first every shape and axis, then the options: all pairs that 
 NUMPY = golden.by_kind(NUMPY_CASES)
 
 
-@pytest.mark.parametrize("dtype", TOLERANCE)
-@pytest.mark.parametrize("group", NUMPY, ids="-".join)
-def test_numpy(group, dtype):
-    golden.check_numpy(oracle_focal, NUMPY[group], dtype)
+@pytest.mark.parametrize("group, dtype, size", golden.of_numpy(NUMPY))
+def test_numpy(group, dtype, size):
+    golden.check_numpy(oracle_focal, NUMPY[group], dtype, size)
 
 
 def test_every_oracle_is_asked():

@@ -6,6 +6,7 @@ import numpy as np
 import oracle_regression
 import pytest
 from backends import BACKEND, value_and_gradient
+from cases import by_default
 from golden import DEEP, OTHER_AXES, SHAPES, TOLERANCE, grid, on_tensorflow
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from identities import (
     classes,
     evaluate,
     few,
+    identity,
     log_uniform,
     reals,
     scaled,
@@ -51,10 +53,9 @@ NUMPY_CASES = [
 NUMPY = golden.by_kind(NUMPY_CASES)
 
 
-@pytest.mark.parametrize("dtype", TOLERANCE)
-@pytest.mark.parametrize("group", NUMPY, ids="-".join)
-def test_numpy(group, dtype):
-    golden.check_numpy(oracle_regression, NUMPY[group], dtype)
+@pytest.mark.parametrize("group, dtype, size", golden.of_numpy(NUMPY))
+def test_numpy(group, dtype, size):
+    golden.check_numpy(oracle_regression, NUMPY[group], dtype, size)
 
 
 def test_every_oracle_is_asked():
@@ -101,9 +102,10 @@ TF1 = {
 
 
 @on_tensorflow
+@pytest.mark.parametrize("full", by_default(lambda full: not full, [False, True]), ids=["", "long"])
 @pytest.mark.parametrize("name", TF1)
-def test_tf1(name):
-    golden.check_tf1(name, TF1[name])
+def test_tf1(name, full):
+    golden.check_tf1(name, TF1[name], full)
 
 
 # ---------------------------------------------------------------- 3. oracle: Keras and scikit-learn
@@ -232,14 +234,12 @@ def test_weights_of_samples_on_losses_of_whole_samples_with_an_unknown_batch(rng
 # ---------------------------------------------------------------- identities, both sides this package's
 
 
-@few
-@given(reals())
+@identity(reals())
 def test_huber_with_a_large_delta_is_half_the_squared_error(data):
     assert_same(evaluate("huber", *data, delta=1e6), scaled(0.5, evaluate("mean_squared_error", *data)))
 
 
-@few
-@given(reals(), log_uniform(1e-12, 1e-7))
+@identity(reals(), log_uniform(1e-12, 1e-7))
 def test_huber_with_a_small_delta_is_delta_times_the_absolute_error(data, delta):
     y, x = data
     assume(np.all((y == x) | (np.abs(y - x) > 1e-5)))
@@ -248,36 +248,31 @@ def test_huber_with_a_small_delta_is_delta_times_the_absolute_error(data, delta)
     np.testing.assert_allclose(huber[1] / delta, absolute[1], rtol=OF_IDENTITIES)
 
 
-@few
-@given(reals(), log_uniform(1e-2, 1e2))
+@identity(reals(), log_uniform(1e-2, 1e2))
 def test_smooth_l1_is_huber_divided(data, beta):
     assert_same(evaluate("smooth_l1", *data, beta=beta), scaled(1 / beta, evaluate("huber", *data, delta=beta)))
 
 
-@few
-@given(reals())
+@identity(reals())
 def test_smooth_l1_of_zero_is_the_absolute_error(data):
     assert_same(evaluate("smooth_l1", *data, beta=0), evaluate("mean_absolute_error", *data))
 
 
-@few
-@given(reals(-1e-3, 1e-3), st.integers(0, 4))
+@identity(reals(-1e-3, 1e-3), st.integers(0, 4))
 def test_log_cosh_near_zero_is_half_the_squared_error(data, power):
     error = (data[1] - data[0]) / 10.0**power
     for e, value in zip(error.flat, evaluate("log_cosh", 0 * error.ravel(), error.ravel())[0], strict=True):
         np.testing.assert_allclose(value, 0.5 * e**2 - e**4 / 12, rtol=max(OF_IDENTITIES, 1e-10), atol=1e-300)
 
 
-@few
-@given(reals(20, 1e5), st.sampled_from([-1, 1]))
+@identity(reals(20, 1e5), st.sampled_from([-1, 1]))
 def test_log_cosh_far_away_is_the_absolute_error_less_log_2(data, sign):
     size = data[1] - data[0]
     expected = np.mean(size, -1) - np.log(2), sign * np.ones(size.shape) / size.shape[-1]
     assert_same(evaluate("log_cosh", 0 * size, sign * size), expected)
 
 
-@few
-@given(reals())
+@identity(reals())
 def test_norms_are_sums_where_errors_are_means(data):
     d = data[0].shape[-1]
     assert_same(evaluate("l1_norm", *data), scaled(d, evaluate("mean_absolute_error", *data)))
@@ -290,8 +285,7 @@ def test_norms_are_sums_where_errors_are_means(data):
         assert_same(evaluate(loss, *data, axes="sample"), (values, gradient.reshape(data[0].shape)))
 
 
-@few
-@given(reals(), st.data(), st.sampled_from(["sum_over_batch_size", "sum", "mean_with_sample_weight", "none"]))
+@identity(reals(), st.data(), st.sampled_from(["sum_over_batch_size", "sum", "mean_with_sample_weight", "none"]))
 def test_the_square_of_the_rmse_is_the_mse(data, more, reduction):
     weights = more.draw(arrays("float64", len(data[0]), elements=st.sampled_from([0.0, 0.5, 2.0])))
     mse, slope = evaluate("mean_squared_error", *data, weights, reduction=reduction)
@@ -302,8 +296,7 @@ def test_the_square_of_the_rmse_is_the_mse(data, more, reduction):
     assert_same(per_sample, evaluate("root_mean_squared_error", *data, reduction="none"))
 
 
-@few
-@given(reals())
+@identity(reals())
 def test_the_rmse_lies_between_the_mean_and_the_largest_error(data):
     rmse = evaluate("root_mean_squared_error", *data)[0]
     assert np.all(evaluate("mean_absolute_error", *data)[0] <= rmse * (1 + 1e-6))

@@ -58,7 +58,7 @@ def every_loss():
         required = REQUIRED.get(cls.__name__, {})
         yield pytest.param(cls(**required), id=name)
         if "from_logits" in inspect.signature(cls).parameters:
-            yield pytest.param(cls(**required, from_logits=True), id=f"{name}-logits")
+            yield pytest.param(cls(**required, from_logits=True), id=f"{name}-logits", marks=pytest.mark.matrix)
 
 
 @pytest.mark.parametrize("loss", list(every_loss()))
