@@ -5,11 +5,14 @@ takes. `EXTRA` holds combinations that deserve to be tried as well.
 """
 
 import dataclasses
+import inspect
+import itertools
 import json
 import re
 
 import keras
 import numpy as np
+import pytest
 from scipy import special
 
 import keras_lossbox
@@ -246,3 +249,60 @@ def _cases():
 
 CASES = list(_cases())
 MAIN_CASES = [case for case in CASES if case.main]  # for what takes long: compilation, training, saving
+LAST_OF_CLASS = {case.cls: case for case in MAIN_CASES}  # from logits, with options
+LAST_OF_FAMILY = {case.cls.__module__: case for case in LAST_OF_CLASS.values()}
+
+
+LONG = pytest.mark.matrix
+
+
+def by_default(default, values):
+    """Parameters of a test: those values for which `default(*value)` is false are of the long part."""
+    values = [value if isinstance(value, tuple) else (value,) for value in values]
+    return [pytest.param(*value, marks=[] if default(*value) else LONG) for value in values]
+
+
+def is_last_of_class(case):
+    return case is LAST_OF_CLASS[case.cls]
+
+
+def is_last_of_family(case):
+    return case is LAST_OF_FAMILY[case.cls.__module__]
+
+
+def every_case(default=lambda case, **options: not case.again, cases=CASES, **options):
+    """A test `test(case, rng, **options)` of every case with every combination of options.
+
+    There is one item for each class, which goes through the class's cases and names the one that fails. What `default`
+    leaves out is an item of the long part, `-m matrix`. An item is skipped if everything in it is.
+    """
+
+    def decorate(test):
+        with_rng = "rng" in inspect.signature(test).parameters
+
+        def run(combinations):
+            skipped = []
+            for case, arguments in combinations:
+                fixtures = {"rng": np.random.default_rng(20260)} if with_rng else {}
+                try:
+                    test(case, **arguments, **fixtures)
+                except pytest.skip.Exception as skip:
+                    skipped.append(str(skip))
+                except Exception as error:
+                    with_options = f" with {arguments}" if arguments else ""
+                    raise AssertionError(f"{case}{with_options}: {type(error).__name__}: {error}") from error
+            if len(skipped) == len(combinations):
+                pytest.skip("; ".join(sorted(set(skipped))))
+
+        parts = {}
+        for case, values in itertools.product(cases, itertools.product(*options.values())):
+            arguments = dict(zip(options, values, strict=True))
+            parts.setdefault((case.name, default(case, **arguments)), []).append((case, arguments))
+        params = [
+            pytest.param(part, id=name, marks=[]) if by_default else pytest.param(part, id=f"{name} long", marks=LONG)
+            for (name, by_default), part in parts.items()
+        ]
+        run.__name__, run.__doc__, run.__module__ = test.__name__, test.__doc__, test.__module__
+        return pytest.mark.parametrize("combinations", params)(run)
+
+    return decorate

@@ -1,4 +1,6 @@
+import functools
 import os
+import pathlib
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
@@ -13,8 +15,32 @@ def rng():
 
 
 def pytest_collection_modifyitems(items):
-    """What shares a costly fixture runs first, and on one worker of xdist (`--dist loadgroup`)."""
+    """What shares a costly fixture runs first."""
     items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+
+
+@functools.cache
+def has_costly_fixture(path):
+    return "pytest.mark.xdist_group(" in (pathlib.Path(__file__).parents[1] / path).read_text()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """With `--dist loadgroup` a file of a costly fixture goes to one worker.
+
+    xdist 3.8 writes groups into a field that pytest 9.2 no longer reads, and then makes no groups at all, silently:
+    https://github.com/pytest-dev/pytest-xdist/issues/1386
+    """
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFileOfCostlyFixture(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            path = nodeid.split("::")[0]
+            return path if has_costly_fixture(path) else nodeid
+
+    return ByFileOfCostlyFixture(config, log)
 
 
 def pytest_terminal_summary(terminalreporter):

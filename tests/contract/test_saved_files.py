@@ -31,6 +31,7 @@ manifest = json.loads((folder / "manifest.json").read_text())
 found = {}
 for name, case in manifest["cases"].items():
     model = keras.saving.load_model(folder / f"{name}.keras")
+    model.run_eagerly = sys.argv[2] == "eager"  # faster than to trace each model
     if "tokens" in case:
         tokens = np.array(case["tokens"])
         x, y = tokens[:, :-1], tokens[:, 1:]
@@ -46,16 +47,24 @@ print("FOUND", json.dumps(found))
 """
 
 
-@pytest.fixture(scope="module", params=VERSIONS, ids=lambda folder: folder.name)
+HOW = [
+    pytest.param((folder, mode), id=f"{folder.name}-{mode}", marks=[] if mode == "eager" else pytest.mark.matrix)
+    for folder in VERSIONS
+    for mode in ("eager", "graph")
+]
+
+
+@pytest.fixture(scope="module", params=HOW)
 def loaded(request):
     """What the manifest says and what was found, for each file."""
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONWARNINGS"}
-    command = [sys.executable, "-c", SCRIPT, str(request.param)]
+    folder, mode = request.param
+    command = [sys.executable, "-c", SCRIPT, str(folder), mode]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, env=environment, check=False)
     lines = [line for line in done.stdout.splitlines() if line.startswith("FOUND ")]
     assert lines, done.stderr[-3000:]
     found = json.loads(lines[0].removeprefix("FOUND "))
-    return MANIFESTS[request.param]["cases"], found
+    return MANIFESTS[folder]["cases"], found
 
 
 def test_every_file_has_a_case(loaded):

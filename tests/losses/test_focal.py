@@ -1,0 +1,401 @@
+"""The focal and asymmetric losses: golden values, extremes of logits, and what they are at γ = 0."""
+
+import golden
+import numpy as np
+import oracle_binary
+import oracle_categorical
+import oracle_focal
+import pytest
+from backends import value_and_gradient
+from golden import (
+    AXIS,
+    BOTH,
+    CLASSES,
+    EACH,
+    ELEMENT,
+    ELEMENTS,
+    FEW_CLASSES,
+    LAST,
+    MEANS,
+    ROWS,
+    SOME_SMOOTH,
+    TOLERANCE,
+    VECTOR,
+    assert_close,
+    grid,
+)
+from scipy import special
+
+import keras_lossbox as box
+
+# ---------------------------------------------------------------- 1. oracle: formulas in numpy
+
+NUMPY_CASES = [  # first every shape and axis, then the options: all pairs that meet in a formula
+    *grid("binary_focal_crossentropy", MEANS + ELEMENTS, "hard binary", from_logits=BOTH),
+    *grid(
+        "binary_focal_crossentropy",
+        VECTOR + ELEMENT,
+        "binary",
+        from_logits=BOTH,
+        label_smoothing=SOME_SMOOTH,
+        gamma=[0.0, 0.5, 5.0, EACH],
+        pos_weight=[None, EACH],
+    ),
+    *grid(
+        "binary_focal_crossentropy",
+        ELEMENT,
+        "hard binary",
+        from_logits=BOTH,
+        apply_class_balancing=[True],
+        alpha=[0.0, 0.25, 1.0],
+        pos_weight=[None, 3.0],
+    ),
+    *grid("asymmetric_loss", MEANS + ELEMENTS, "hard binary", from_logits=BOTH, label_smoothing=SOME_SMOOTH),
+    *grid(
+        "asymmetric_loss",
+        ELEMENT,
+        "binary",
+        from_logits=BOTH,
+        detach_focal_weight=BOTH,
+        clip=[0.0, 0.3],
+        gamma_pos=[0.0, 0.5],
+        gamma_neg=[0.0, 0.5, 4.0],
+    ),
+    *grid("categorical_focal_crossentropy", CLASSES, "one_hot rows", from_logits=BOTH),
+    *grid("categorical_focal_crossentropy", ROWS, "rows", from_logits=BOTH, gamma=[0.0, 0.5, 5.0]),
+    *grid(
+        "categorical_focal_crossentropy",
+        FEW_CLASSES,
+        "rows",
+        from_logits=BOTH,
+        label_smoothing=SOME_SMOOTH,
+        alpha=[EACH],
+        gamma=[2.0, EACH],
+        class_weight=[None, EACH],
+    ),
+    *grid("sparse_categorical_focal_crossentropy", CLASSES, "indices column", from_logits=BOTH),
+    *grid(
+        "sparse_categorical_focal_crossentropy",
+        FEW_CLASSES,
+        "indices",
+        from_logits=BOTH,
+        label_smoothing=SOME_SMOOTH,
+        alpha=[EACH],
+        gamma=[0.5, EACH],
+        class_weight=[None, EACH],
+    ),
+    *grid(
+        "sparse_categorical_focal_crossentropy",
+        AXIS,
+        "indices column",
+        from_logits=BOTH,
+        label_smoothing=SOME_SMOOTH,
+        ignore_class=[-1, 1],
+    ),
+    *grid("asymmetric_single_label", CLASSES, "one_hot soft indices column", from_logits=BOTH),
+    *grid(
+        "asymmetric_single_label",
+        ROWS,
+        "soft indices",
+        from_logits=BOTH,
+        label_smoothing=[0.0, 0.3],
+        gamma_pos=[0.5, 2.0],
+        gamma_neg=[0.0, 0.5],
+    ),
+]
+
+NUMPY = golden.by_kind(NUMPY_CASES)
+
+
+@pytest.mark.parametrize("group, dtype, size", golden.of_numpy(NUMPY))
+def test_numpy(group, dtype, size):
+    golden.check_numpy(oracle_focal, NUMPY[group], dtype, size)
+
+
+def test_every_oracle_is_asked():
+    golden.check_every_oracle_is_asked(oracle_focal, NUMPY_CASES)
+
+
+def test_complex_step_agrees_with_gradients_derived_by_hand():
+    """The oracles of a complex step against those derived by hand: γ = 0, ε₁ = 0 and β = 0 are the cross-entropies."""
+    rng = np.random.default_rng(0)
+    y, z, p = rng.random((5, 3)), rng.normal(size=(5, 3)), rng.random((5, 3))
+    for logits, x in ((True, z), (False, p)):
+        binary = oracle_binary.binary_crossentropy(y, x, logits, 0.2, pos_weight=[0.5, 2.0, 3.0])
+        focal = oracle_focal.binary_focal_crossentropy(
+            y, x, gamma=0.0, from_logits=logits, label_smoothing=0.2, pos_weight=[0.5, 2.0, 3.0]
+        )
+        several = oracle_categorical.categorical_crossentropy(y, x, logits, 0.2)
+        limits = [
+            oracle_focal.categorical_focal_crossentropy(y, x, 1.0, 0.0, logits, 0.2),
+            oracle_categorical.poly1_crossentropy(y, x, 0.0, logits, 0.2),
+            oracle_categorical.symmetric_crossentropy(y, x, 1.0, 0.0, logits, 0.2),
+            oracle_focal.asymmetric_single_label(y, x, 0.0, 0.0, logits, 0.2),
+        ]
+        for theirs, ours in [(binary, focal), *((several, limit) for limit in limits)]:
+            for one, other in zip(theirs, ours, strict=True):
+                np.testing.assert_allclose(one, other, rtol=1e-13, atol=1e-14)
+
+
+# ---------------------------------------------------------------- 2. oracle: Keras
+
+# Right for moderate logits, rows that sum to 1, and smoothed classes on the last axis.
+KERAS = golden.by_loss(
+    [
+        *grid(
+            "binary_focal_crossentropy",
+            MEANS[1:],
+            "binary",
+            from_logits=BOTH,
+            label_smoothing=SOME_SMOOTH,
+            apply_class_balancing=BOTH,
+        ),
+        *grid("categorical_focal_crossentropy", CLASSES, "soft", from_logits=BOTH),
+        *grid(
+            "categorical_focal_crossentropy", LAST, "one_hot soft", from_logits=BOTH, label_smoothing=[0.2], gamma=[0.5]
+        ),
+    ]
+)
+
+
+@pytest.mark.parametrize("loss", KERAS)
+def test_keras(loss):
+    golden.check_keras(KERAS[loss], reductions=())
+
+
+# ---------------------------------------------------------------- 3. oracle: numbers recorded from PyTorch
+
+# torchvision's documentation of sigmoid_focal_loss; the code of the authors of ASL (github.com/Alibaba-MIIL/ASL, which
+# sums over labels), written anew from its formulas.
+# Recipe, run with PyTorch 2.13.0 on a CPU in float64 (`test_recipe_of_the_formulas` runs it again where there is a
+# PyTorch): values = <a function of torch_formulas>(<y_pred>, <y_true>, *<parameters>); values.sum().backward()
+
+
+def torch_formulas():
+    import torch
+    from torch.nn import functional
+
+    def sigmoid_focal_loss(x, y, alpha, gamma):
+        p, cross_entropy = torch.sigmoid(x), functional.binary_cross_entropy_with_logits(x, y, reduction="none")
+        loss = cross_entropy * (1 - p * y - (1 - p) * (1 - y)) ** gamma
+        return loss if alpha < 0 else (alpha * y + (1 - alpha) * (1 - y)) * loss
+
+    def asl(x, y, gamma_neg, gamma_pos, clip, detach):
+        p, not_p = torch.sigmoid(x), torch.clamp(1 - torch.sigmoid(x) + clip, max=1)
+        weight = (1 - torch.where(y == 1, p, not_p)) ** torch.where(y == 1, gamma_pos, gamma_neg)
+        return -(weight.detach() if detach else weight) * torch.log(torch.where(y == 1, p, not_p))
+
+    def asl_single_label(x, k, gamma_pos, gamma_neg, smoothing):
+        log_p, y = functional.log_softmax(x, -1), functional.one_hot(k, x.shape[-1]).to(x.dtype)
+        weight = torch.where(y == 1, 1 - log_p.exp(), log_p.exp()) ** torch.where(y == 1, gamma_pos, gamma_neg)
+        return -((y * (1 - smoothing) + smoothing / x.shape[-1]) * weight * log_p).sum(-1)
+
+    return {f.__name__: f for f in (sigmoid_focal_loss, asl, asl_single_label)}
+
+
+INPUTS = {
+    "z": np.array([[1.5, -0.5, 0.25], [-2.0, 0.75, 3.0], [0.125, -0.25, 0.0], [4.0, -1.0, 0.5]]),
+    "y": np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [0.0, 0.0, 1.0]]),
+    "t": np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 1.0], [0.25, 0.0, 1.0], [0.0, 0.0, 0.75]]),
+    "k": np.array([0, 2, 1, 1]),
+}
+# fmt: off
+PYTORCH_FORMULAS = [
+    (
+        "sigmoid_focal_loss", "z, t", (-1.0, 2.0),
+        "binary_focal_crossentropy",
+        {"from_logits": True, "axis": None},
+        [[0.0067028469265756575, 0.06757349051750362, 0.261031891502431], [0.0018035628352403787,
+         0.03981920396907386, 0.00010928332449699686], [0.1930985784780413, 0.11040149126485516,
+         0.17328679513998632], [3.8749072379573475, 0.022658057508467326, 0.11533394535150812]],
+        [[-0.017031105223235928, 0.1379369973509144, 0.40624341300202726], [0.004870940195392772,
+         -0.08710966202878864, -0.0003148718464882791], [0.16802146435110588, 0.20805637912486433,
+         -0.29828679513998635], [1.0863958530848354, 0.05258112997756062, -0.08632647366096192]],
+    ),
+    (
+        "sigmoid_focal_loss", "z, t", (0.25, 2.0),
+        "binary_focal_crossentropy",
+        {"from_logits": True, "axis": None, "apply_class_balancing": True},
+        [[0.0016757117316439144, 0.05068011788812772, 0.19577391862682325], [0.001352672126430284,
+         0.009954800992268465, 2.7320831124249216e-05], [0.1206866115487758, 0.08280111844864137,
+         0.04332169878499658], [2.9061804284680104, 0.016993543131350493, 0.04325022950681555]],
+        [[-0.004257776305808982, 0.10345274801318578, 0.30468255975152037], [0.0036532051465445795,
+         -0.02177741550719716, -7.871796162206977e-05], [0.10501341521944116, 0.15604228434364825,
+         -0.07457169878499659], [0.8147968898136266, 0.03943584748317046, -0.032372427622860724]],
+    ),
+    (
+        "sigmoid_focal_loss", "z, t", (0.75, 0.5),
+        "binary_focal_crossentropy",
+        {"from_logits": True, "axis": None, "apply_class_balancing": True, "alpha": 0.75, "gamma": 0.5},
+        [[0.0645196736474371, 0.07282336628659937, 0.15481910304432622], [0.010955720247801125,
+         0.16434596432274098, 0.00793582638704696], [0.19558478183405165, 0.09527223358991734,
+         0.3675968038007052], [0.9954625800194171, 0.040614035088874886, 0.24801690328429468]],
+        [[-0.08481205520286202, 0.0806591332140232, 0.139269499669139], [0.015113816702413435,
+         -0.19209764898878515, -0.01152585226927597], [0.09933735966297395, 0.09920492315542119,
+         -0.35706424389513164], [0.25223789076199143, 0.049713580449904635, -0.08601085686235711]],
+    ),
+    (
+        "asl", "z, y", (4.0, 1.0, 0.05, True),
+        "asymmetric_loss",
+        {"from_logits": True, "axis": None, "detach_focal_weight": True},
+        [[0.036742922737558865, 0.004567173621570806, 0.04939500453731228], [1.6447564453908337e-06,
+         0.1241164594331067, 0.0023042975737701263], [0.2965564981694929, 0.011101539153524485,
+         0.34657359027997264], [2.0285764505296116, 0.0005677975178983665, 0.17898334166916527]],
+        [[-0.03327907173602349, 0.004022255221432438, 0.03472063294811526], [2.587053948579389e-06,
+         -0.10292630706279299, -0.0022492134466546346], [-0.21976465161262626, 0.00909560481009595, -0.25],
+         [0.19603145661396784, 0.0005784129391226137, -0.1425369565965509]],
+    ),
+    (
+        "asl", "z, y", (4.0, 1.0, 0.05, False),
+        "asymmetric_loss",
+        {"from_logits": True, "axis": None},
+        [[0.036742922737558865, 0.004567173621570806, 0.04939500453731228], [1.6447564453908337e-06,
+         0.1241164594331067, 0.0023042975737701263], [0.2965564981694929, 0.011101539153524485,
+         0.34657359027997264], [2.0285764505296116, 0.0005677975178983665, 0.17898334166916527]],
+        [[-0.0633191475470067, 0.017129668835462613, 0.12967066765360624], [1.2568648440321702e-05,
+         -0.18722356252682584, -0.0044442276959277644], [-0.3772982431751581, 0.037278189545361384,
+         -0.42328679513998635], [0.34980664861170874, 0.0026179679394540754, -0.25394680774821254]],
+    ),
+    (
+        "asl", "z, y", (2.0, 0.5, 0.0, False),
+        "asymmetric_loss",
+        {"from_logits": True, "axis": None, "gamma_neg": 2.0, "gamma_pos": 0.5, "clip": 0.0},
+        [[0.08602623152991615, 0.06757349051750361, 0.26103189150243095], [0.0018035628352403763,
+         0.21912795243032132, 0.010581101849395914], [0.433129720359916, 0.11040149126485518,
+         0.4901290717342736], [3.8749072379573484, 0.022658057508467326, 0.2912934651463975]],
+        [[-0.11308274027048269, 0.13793699735091441, 0.4062434130020272], [0.004870940195392767,
+         -0.25613019865171355, -0.015367803025701276], [-0.43601419333747377, 0.20805637912486435,
+         -0.4760856585268422], [1.0863958530848354, 0.05258112997756062, -0.32263653285609273]],
+    ),
+    (
+        "asl_single_label", "z, k", (0.0, 4.0, 0.1),
+        "asymmetric_single_label",
+        {"from_logits": True},
+        [0.3285828756893586, 0.09920431068166599, 1.2321180991236402, 4.701564063134938],
+        [[-0.27713214795928776, 0.08883017724461918, 0.18830197071466845], [0.005654517272453428,
+         0.08847417393282961, -0.094128691205283], [0.3638998764817006, -0.6846867869880608,
+         0.32078691050636016], [0.8992099832371486, -0.9271084208087743, 0.027898437571625648]],
+    ),
+    (
+        "asl_single_label", "z, k", (2.0, 1.0, 0.2),
+        "asymmetric_single_label",
+        {"from_logits": True, "gamma_pos": 2.0, "gamma_neg": 1.0, "label_smoothing": 0.2},
+        [0.0632933631536456, 0.017886211794396808, 0.6623115622423446, 4.317424571487311],
+        [[-0.07212061500698755, 0.026370149490010052, 0.04575046551697746], [0.0017511545750505872,
+         0.010017839197824736, -0.011768993772875323], [0.35375775248472746, -0.6688096448177553,
+         0.3150518923330277], [0.8723620431272682, -0.9055001719187377, 0.03313812879146955]],
+    ),
+]
+# fmt: on
+
+
+def test_pytorch_formulas():
+    for formula, arguments, parameters, loss, options, values, gradient in PYTORCH_FORMULAS:
+        with golden.naming(f"{formula}{parameters}"):
+            golden.check_pytorch(*eval(arguments, {}, INPUTS), loss, options, values, gradient)
+
+
+def test_recipe_of_the_formulas():
+    torch = pytest.importorskip("torch", reason="the recipe needs PyTorch")
+    formulas, tensors = torch_formulas(), {name: torch.tensor(x) for name, x in INPUTS.items()}
+    for formula, arguments, parameters, _, _, values, gradient in PYTORCH_FORMULAS:
+        y_pred, y_true = eval(arguments, {}, tensors)
+        y_pred = y_pred.clone().requires_grad_()
+        loss = formulas[formula](y_pred, y_true, *parameters)
+        loss.sum().backward()
+        np.testing.assert_allclose(loss.detach().numpy(), values, rtol=1e-13)
+        np.testing.assert_allclose(y_pred.grad.numpy(), gradient, rtol=1e-13, atol=1e-15)
+
+
+# ---------------------------------------------------------------- 4. oracle: 80 digits, from logits of up to ±1e4
+
+GAMMAS = [0.0, 0.5, 1.0, 2.0, 5.0]
+EXTREMES = {  # the loss: its options given a number, the oracle given the same number, the numbers
+    "binary_focal_crossentropy": (
+        lambda gamma: {"gamma": gamma},
+        oracle_focal.exact_binary_focal,
+        GAMMAS,
+    ),
+    "asymmetric_loss": (
+        lambda gamma: {"gamma_pos": gamma, "gamma_neg": gamma, "clip": 0.0},
+        oracle_focal.exact_asymmetric,
+        GAMMAS,
+    ),
+    "categorical_focal_crossentropy": (
+        lambda gamma: {"gamma": gamma, "alpha": 1.0},
+        oracle_focal.exact_categorical_focal,
+        GAMMAS,
+    ),
+    "asymmetric_single_label": (
+        lambda gamma: {"gamma_pos": gamma, "gamma_neg": gamma, "label_smoothing": 0.0},
+        oracle_focal.exact_asymmetric_single_label,
+        GAMMAS,
+    ),
+}
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("loss, number", [(loss, n) for loss, (*_, numbers) in EXTREMES.items() for n in numbers])
+def test_extreme_logits(loss, number, dtype):
+    options, oracle, _ = EXTREMES[loss]
+    golden.check_extreme_logits(loss, oracle, number, dtype, **options(number))
+
+
+@pytest.mark.parametrize("loss", EXTREMES)
+def test_logits_and_probabilities_agree(loss):
+    golden.check_logits_and_probabilities_agree(loss)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_gradient_that_keras_loses(dtype):
+    """At logit 40 with γ = 0.5 Keras's binary focal loss has the gradient NaN; saturated, its categorical one has 0."""
+    for y in (0.0, 1.0):
+        loss = box.BinaryFocalCrossentropy(from_logits=True, gamma=0.5, dtype=dtype)
+        value, gradient = value_and_gradient(lambda x, y=y, loss=loss: loss([[y]], x), np.array([[40.0]], dtype))
+        expected, slope = oracle_focal.exact_binary_focal(y, 40.0, 0.5)
+        assert_close(value, expected, TOLERANCE[dtype])
+        assert_close(gradient, [slope], TOLERANCE[dtype])
+    for gamma in GAMMAS:
+        options = {"from_logits": True, "gamma": gamma, "alpha": 1.0, "dtype": dtype}
+        for loss, y in (
+            (box.CategoricalFocalCrossentropy(**options), [[0.0, 1.0, 0.0]]),
+            (box.SparseCategoricalFocalCrossentropy(**options), [1]),
+        ):
+            logits = np.array([[1e4, 0.0, -1e4]], dtype)
+            value, gradient = value_and_gradient(lambda x, y=y, loss=loss: loss(y, x), logits)
+            assert_close(value, 1e4, TOLERANCE[dtype])
+            assert_close(gradient, [[1.0, -1.0, 0.0]], TOLERANCE[dtype])  # for γ > 0 as for γ = 0: 1 - p is 1
+
+
+# ---------------------------------------------------------------- between losses
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_gamma_zero_is_the_weighted_cross_entropy(dtype):
+    rng = np.random.default_rng(1)
+    z, y = rng.normal(0, 4, (50, 3)).astype(dtype), rng.choice([0.0, 1.0, 0.3], (50, 3)).astype(dtype)
+    rows, k, w = special.softmax(rng.normal(size=(50, 3)), -1).astype(dtype), rng.integers(3, size=50), [0.5, 2.0, 4.0]
+    focal, plain = {"from_logits": True, "gamma": 0.0, "dtype": dtype}, {"from_logits": True, "dtype": dtype}
+    for labels, ours, theirs in [
+        (
+            y,
+            box.BinaryFocalCrossentropy(pos_weight=w, **focal),
+            box.BinaryCrossentropy(pos_weight=w, **plain),
+        ),
+        (
+            rows,
+            box.CategoricalFocalCrossentropy(alpha=w, label_smoothing=0.1, **focal),
+            box.CategoricalCrossentropy(class_weight=w, label_smoothing=0.1, **plain),
+        ),
+        (
+            k,
+            box.SparseCategoricalFocalCrossentropy(alpha=1.0, class_weight=w, **focal),
+            box.SparseCategoricalCrossentropy(class_weight=w, **plain),
+        ),
+    ]:
+        for one, other in zip(
+            value_and_gradient(lambda x, labels=labels, loss=ours: loss(labels, x), z),
+            value_and_gradient(lambda x, labels=labels, loss=theirs: loss(labels, x), z),
+            strict=True,
+        ):
+            assert_close(one, other, TOLERANCE[dtype])

@@ -1,0 +1,323 @@
+"""The losses of real numbers: golden values, extremes, and identities between losses."""
+
+import golden
+import keras
+import numpy as np
+import oracle_regression
+import pytest
+from backends import BACKEND, value_and_gradient
+from cases import by_default
+from golden import DEEP, OTHER_AXES, SHAPES, TOLERANCE, grid, on_tensorflow
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from identities import (
+    PLACES,
+    assert_same,
+    check_a_weight_of_two_is_the_row_twice,
+    classes,
+    evaluate,
+    few,
+    identity,
+    log_uniform,
+    reals,
+    scaled,
+)
+from identities import (
+    TOLERANCE as OF_IDENTITIES,
+)
+from sklearn import metrics
+
+import keras_lossbox as box
+
+if BACKEND == "tensorflow":
+    import tensorflow as tf
+
+numpy = keras.ops.convert_to_numpy
+
+# ---------------------------------------------------------------- 1. oracle: formulas in numpy and scipy
+
+NUMPY_CASES = [
+    *grid("mean_squared_error", SHAPES + OTHER_AXES, "real"),
+    *grid("mean_absolute_error", SHAPES + OTHER_AXES, "real"),
+    *grid("root_mean_squared_error", SHAPES + OTHER_AXES, "real", scope=["batch", "sample"]),
+    *grid("l1_norm", SHAPES, "real", axes=["last", "sample"]),
+    *grid("l2_norm", SHAPES, "real", axes=["last", "sample"]),
+    *grid("huber", SHAPES, "real", delta=[0.1, 1.0, 3.5]),
+    *grid("huber", OTHER_AXES, "real", delta=[1.5]),
+    *grid("smooth_l1", SHAPES, "real", beta=[0.0, 0.1, 1.0, 3.5]),
+    *grid("smooth_l1", OTHER_AXES, "real", beta=[1.5]),
+    *grid("log_cosh", SHAPES + OTHER_AXES, "real"),
+]
+
+NUMPY = golden.by_kind(NUMPY_CASES)
+
+
+@pytest.mark.parametrize("group, dtype, size", golden.of_numpy(NUMPY))
+def test_numpy(group, dtype, size):
+    golden.check_numpy(oracle_regression, NUMPY[group], dtype, size)
+
+
+def test_every_oracle_is_asked():
+    golden.check_every_oracle_is_asked(oracle_regression, NUMPY_CASES)
+
+
+# Where formulas overflow, cancel or clip.
+EDGES = [
+    *(("log_cosh", {}, 0, e) for e in [1e-9, 1e-5, -3e-4, 1e-2, 0.999, 1.001, -20, 1e4]),
+    *(("huber", {"delta": 0.5}, 0, e) for e in [0.5, -0.5, 1e-6, 1e6]),
+    *(("smooth_l1", {"beta": 0.5}, 0, e) for e in [0.5, -0.5, 1e-6, 1e6]),
+]
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_edges(dtype):
+    golden.check_edges(oracle_regression, EDGES, dtype)
+
+
+# ---------------------------------------------------------------- 2. oracle: TensorFlow
+
+TENSORFLOW = {  # tf.nn and tf.math, one value per sample
+    "squared_difference": (
+        grid("mean_squared_error", DEEP, "no_hit"),
+        lambda y, x, o: tf.reduce_mean(tf.math.squared_difference(y, x), -1),
+    ),
+    "norm-1": (grid("l1_norm", DEEP, "no_hit"), lambda y, x, o: tf.norm(y - x, ord=1, axis=-1)),
+    "norm-2": (grid("l2_norm", DEEP, "no_hit"), lambda y, x, o: tf.norm(y - x, axis=-1)),
+    "log-cosh": (grid("log_cosh", DEEP, "no_hit"), lambda y, x, o: tf.reduce_mean(tf.math.log(tf.cosh(y - x)), -1)),
+}
+
+
+@on_tensorflow
+@pytest.mark.parametrize("cases, oracle", TENSORFLOW.values(), ids=TENSORFLOW)
+def test_tensorflow(cases, oracle):
+    golden.check_tensorflow(cases, oracle)
+
+
+TF1 = {
+    "mean_squared_error": grid("mean_squared_error", [(4, 5, 1), ((6, 3), None)], "real"),
+    "absolute_difference": grid("mean_absolute_error", [(4, 5, 1), ((6, 3), None)], "real"),
+    "huber_loss": grid("huber", [(4, 5, 1), ((6, 3), None)], "real", delta=[0.5, 2.0]),
+}
+
+
+@on_tensorflow
+@pytest.mark.parametrize("full", by_default(lambda full: not full, [False, True]), ids=["", "long"])
+@pytest.mark.parametrize("name", TF1)
+def test_tf1(name, full):
+    golden.check_tf1(name, TF1[name], full)
+
+
+# ---------------------------------------------------------------- 3. oracle: Keras and scikit-learn
+
+# Where Keras is right: not LogCosh, whose log 2 is rounded to float32; not errors of 0 on JAX, where |e| has a slope
+# there.
+KERAS = golden.by_loss(
+    [
+        *grid("mean_squared_error", DEEP, "real"),
+        *grid("mean_absolute_error", DEEP, "no_hit"),
+        *grid("huber", DEEP, "real", delta=[0.5, 2.0]),
+    ]
+)
+
+
+@pytest.mark.parametrize("loss", KERAS)
+def test_keras(loss):
+    golden.check_keras(KERAS[loss])
+
+
+SKLEARN = {
+    "mean_squared_error": (grid("mean_squared_error", [(6, 3)], "real"), metrics.mean_squared_error),
+    "mean_absolute_error": (grid("mean_absolute_error", [(6, 3)], "real"), metrics.mean_absolute_error),
+    "root_mean_squared_error": (grid("root_mean_squared_error", [(7,)], "real"), metrics.root_mean_squared_error),
+}
+
+
+@pytest.mark.parametrize("cases, oracle", SKLEARN.values(), ids=SKLEARN)
+def test_sklearn(cases, oracle):
+    golden.check_sklearn(cases, oracle)
+
+
+# ---------------------------------------------------------------- 4. oracle: numbers recorded from PyTorch
+
+# fmt: off
+PYTORCH = [  # the recipe is in golden.py
+    (
+        "SmoothL1Loss(beta=0.3, reduction=r)", "z.reshape(12), y.reshape(12)",
+        "smooth_l1",
+        {"beta": 0.3},
+        [0.35, 0.35, 0.10416666666666667, 1.85, 0.10416666666666667, 1.85, 0.026041666666666668, 0.10416666666666667,
+         0.85, 3.85, 0.85, 0.10416666666666667],
+        [1.0, -1.0, 0.8333333333333334, -1.0, -0.8333333333333334, 1.0, -0.4166666666666667, -0.8333333333333334,
+         -1.0, 1.0, -1.0, -0.8333333333333334],
+    ),
+    (
+        "SmoothL1Loss(beta=0.0, reduction=r)", "z.reshape(12), y.reshape(12)",
+        "smooth_l1",
+        {"beta": 0.0},
+        [0.5, 0.5, 0.25, 2.0, 0.25, 2.0, 0.125, 0.25, 1.0, 4.0, 1.0, 0.25],
+        [1.0, -1.0, 1.0, -1.0, -1.0, 1.0, -1.0, -1.0, -1.0, 1.0, -1.0, -1.0],
+    ),
+    (
+        "HuberLoss(delta=0.7, reduction=r)", "z.reshape(12), y.reshape(12)",
+        "huber",
+        {"delta": 0.7},
+        [0.125, 0.125, 0.03125, 1.1549999999999998, 0.03125, 1.1549999999999998, 0.0078125, 0.03125,
+         0.45499999999999996, 2.5549999999999997, 0.45499999999999996, 0.03125],
+        [0.5, -0.5, 0.25, -0.7, -0.25, 0.7, -0.125, -0.25, -0.7, 0.7, -0.7, -0.25],
+    ),
+    (
+        "L1Loss(reduction=r)", "z.reshape(12), y.reshape(12)",
+        "mean_absolute_error",
+        {},
+        [0.5, 0.5, 0.25, 2.0, 0.25, 2.0, 0.125, 0.25, 1.0, 4.0, 1.0, 0.25],
+        [1.0, -1.0, 1.0, -1.0, -1.0, 1.0, -1.0, -1.0, -1.0, 1.0, -1.0, -1.0],
+    ),
+    (
+        "MSELoss(reduction=r)", "z.reshape(12), y.reshape(12)",
+        "mean_squared_error",
+        {},
+        [0.25, 0.25, 0.0625, 4.0, 0.0625, 4.0, 0.015625, 0.0625, 1.0, 16.0, 1.0, 0.0625],
+        [1.0, -1.0, 0.5, -4.0, -0.5, 4.0, -0.25, -0.5, -2.0, 8.0, -2.0, -0.5],
+    ),
+]
+# fmt: on
+
+
+def test_pytorch():
+    golden.check_torch_nn(PYTORCH)
+
+
+def test_pytorch_recipe():
+    pytest.importorskip("torch", reason="the recipe needs PyTorch")
+    golden.check_recipe_of_torch_nn(PYTORCH)
+
+
+# ---------------------------------------------------------------- extremes, weights
+
+
+@pytest.mark.parametrize("size", [1e-8, 1e-5, 1e-3, 0.1, 0.99, 1.01, 10.0, 1e4])
+def test_log_cosh_is_exact_near_0_and_far_away(size):
+    """Oracle: log(cosh(x)) = x + log1p(exp(-2x)) - log 2 in numpy's long double, which has 11 bits more."""
+    x = np.longdouble(np.float32(size))
+    expected = np.log1p(2 * np.sinh(x / 2) ** 2) if x < 1 else x + np.log1p(np.exp(-2 * x)) - np.log(np.longdouble(2))
+    value, gradient = value_and_gradient(lambda p: box.LogCosh()([[0.0]], p), np.array([[size]], "float32"))
+    np.testing.assert_allclose(value, np.float64(expected), rtol=1e-6)
+    np.testing.assert_allclose(gradient[0, 0], np.tanh(np.float64(x)), rtol=1e-6)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="nested tapes")
+def test_log_cosh_twice():
+    import tensorflow as tf
+
+    x = tf.constant([[0.0, 0.1]])
+    with tf.GradientTape() as outer:
+        outer.watch(x)
+        with tf.GradientTape() as inner:
+            inner.watch(x)
+            value = box.LogCosh(reduction="sum")([[0.0, 0.0]], x)
+        slope = inner.gradient(value, x)
+    np.testing.assert_allclose(outer.gradient(slope, x), (1 - np.tanh([[0.0, 0.1]]) ** 2) / 2, rtol=1e-5)
+
+
+def test_weights_of_samples_on_losses_of_whole_samples_with_an_unknown_batch(rng):
+    x, y = rng.normal(size=(7, 3, 2)).astype("float32"), rng.normal(size=(7, 3, 2)).astype("float32")
+    weights = np.arange(7.0)
+    model = keras.Sequential([keras.Input((3, 2)), keras.layers.Dense(2)])
+    model.compile("sgd", loss=box.L2Norm(axes="sample", reduction="mean_with_sample_weight"))
+    norms = np.sqrt(np.sum((y - model.predict(x, verbose=0).astype("float64")) ** 2, (1, 2)))
+    value = model.evaluate(x, y, sample_weight=weights, batch_size=7, verbose=0)
+    np.testing.assert_allclose(value, np.average(norms, weights=weights), rtol=1e-6)
+    assert np.isfinite(model.fit(x, y, sample_weight=weights, batch_size=3, verbose=0).history["loss"][0])
+
+
+# ---------------------------------------------------------------- identities, both sides this package's
+
+
+@identity(reals())
+def test_huber_with_a_large_delta_is_half_the_squared_error(data):
+    assert_same(evaluate("huber", *data, delta=1e6), scaled(0.5, evaluate("mean_squared_error", *data)))
+
+
+@identity(reals(), log_uniform(1e-12, 1e-7))
+def test_huber_with_a_small_delta_is_delta_times_the_absolute_error(data, delta):
+    y, x = data
+    assume(np.all((y == x) | (np.abs(y - x) > 1e-5)))
+    huber, absolute = evaluate("huber", y, x, delta=delta), evaluate("mean_absolute_error", y, x)
+    np.testing.assert_allclose(huber[0] / delta, absolute[0], rtol=OF_IDENTITIES, atol=delta)
+    np.testing.assert_allclose(huber[1] / delta, absolute[1], rtol=OF_IDENTITIES)
+
+
+@identity(reals(), log_uniform(1e-2, 1e2))
+def test_smooth_l1_is_huber_divided(data, beta):
+    assert_same(evaluate("smooth_l1", *data, beta=beta), scaled(1 / beta, evaluate("huber", *data, delta=beta)))
+
+
+@identity(reals())
+def test_smooth_l1_of_zero_is_the_absolute_error(data):
+    assert_same(evaluate("smooth_l1", *data, beta=0), evaluate("mean_absolute_error", *data))
+
+
+@identity(reals(-1e-3, 1e-3), st.integers(0, 4))
+def test_log_cosh_near_zero_is_half_the_squared_error(data, power):
+    error = (data[1] - data[0]) / 10.0**power
+    for e, value in zip(error.flat, evaluate("log_cosh", 0 * error.ravel(), error.ravel())[0], strict=True):
+        np.testing.assert_allclose(value, 0.5 * e**2 - e**4 / 12, rtol=max(OF_IDENTITIES, 1e-10), atol=1e-300)
+
+
+@identity(reals(20, 1e5), st.sampled_from([-1, 1]))
+def test_log_cosh_far_away_is_the_absolute_error_less_log_2(data, sign):
+    size = data[1] - data[0]
+    expected = np.mean(size, -1) - np.log(2), sign * np.ones(size.shape) / size.shape[-1]
+    assert_same(evaluate("log_cosh", 0 * size, sign * size), expected)
+
+
+@identity(reals())
+def test_norms_are_sums_where_errors_are_means(data):
+    d = data[0].shape[-1]
+    assert_same(evaluate("l1_norm", *data), scaled(d, evaluate("mean_absolute_error", *data)))
+    norm, slope = evaluate("l2_norm", *data)
+    squared = evaluate("mean_squared_error", *data)
+    assert_same((norm**2, 2 * norm[..., None] * slope), scaled(d, squared))
+    flat = [x.reshape(len(x), -1) for x in data]
+    for loss in ("l1_norm", "l2_norm"):
+        values, gradient = evaluate(loss, *flat)
+        assert_same(evaluate(loss, *data, axes="sample"), (values, gradient.reshape(data[0].shape)))
+
+
+@identity(reals(), st.data(), st.sampled_from(["sum_over_batch_size", "sum", "mean_with_sample_weight", "none"]))
+def test_the_square_of_the_rmse_is_the_mse(data, more, reduction):
+    weights = more.draw(arrays("float64", len(data[0]), elements=st.sampled_from([0.0, 0.5, 2.0])))
+    mse, slope = evaluate("mean_squared_error", *data, weights, reduction=reduction)
+    rmse, slope_of_root = evaluate("root_mean_squared_error", *data, weights, reduction=reduction)
+    each = 2 * rmse.reshape(rmse.shape + (1,) * (slope.ndim - rmse.ndim))
+    assert_same((rmse**2, each * slope_of_root), (mse, slope))
+    per_sample = evaluate("root_mean_squared_error", *data, scope="sample")
+    assert_same(per_sample, evaluate("root_mean_squared_error", *data, reduction="none"))
+
+
+@identity(reals())
+def test_the_rmse_lies_between_the_mean_and_the_largest_error(data):
+    rmse = evaluate("root_mean_squared_error", *data)[0]
+    assert np.all(evaluate("mean_absolute_error", *data)[0] <= rmse * (1 + 1e-6))
+    assert np.all(rmse <= np.max(np.abs(data[0] - data[1]), -1) * (1 + 1e-6))
+
+
+COUNTABLE = [
+    "mean_squared_error",
+    "mean_absolute_error",
+    "root_mean_squared_error",
+    "l1_norm",
+    "l2_norm",
+    "huber",
+    "smooth_l1",
+    "log_cosh",
+]
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean_with_sample_weight"])
+@pytest.mark.parametrize("loss", COUNTABLE)
+@settings(few, max_examples=5)
+@given(data=classes(PLACES[:2]), more=st.data())
+def test_a_weight_of_two_is_the_row_twice(loss, reduction, data, more):
+    check_a_weight_of_two_is_the_row_twice(loss, reduction, data, more)

@@ -1,0 +1,66 @@
+"""Everything that documentation shows is run; what it lists is complete."""
+
+import doctest
+import importlib
+import inspect
+import pathlib
+import pkgutil
+import re
+import sys
+
+import keras
+import pytest
+
+import keras_lossbox
+
+ROOT = pathlib.Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+MODULES = sorted(
+    m.name for m in pkgutil.walk_packages(keras_lossbox.__path__, "keras_lossbox.") if "__main__" not in m.name
+)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_docstring_examples(module):
+    result = doctest.testmod(importlib.import_module(module), optionflags=doctest.ELLIPSIS)
+    assert result.failed == 0
+
+
+@pytest.mark.parametrize("name", sorted(keras_lossbox.available()))
+def test_docstring_has_its_parts_in_order(name):
+    doc = keras_lossbox.available()[name].__doc__
+    parts = ["Args:", "Raises:", "Example:", ">>> ", "Reference:"]
+    positions = [doc.find(part) for part in parts]
+    assert -1 not in positions, parts[positions.index(-1)]
+    assert positions == sorted(positions)
+    assert "Shapes:" in doc or "Shapes:" in sys.modules[keras_lossbox.available()[name].__module__].__doc__
+    for option in inspect.signature(keras_lossbox.available()[name]).parameters:
+        assert re.search(rf"\b{option}\b", doc), f"the docstring does not speak of {option}"
+
+
+def test_readme_blocks_run(tmp_path, capsys, monkeypatch):
+    """One after another in one namespace, as a reader would; an output beside `#` that begins with `->` is checked."""
+    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len(blocks) >= 3
+    namespace = {"__name__": "readme"}
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(keras.saving.get_custom_objects(), "Custom>Pinball", None)  # other tests have one of that name
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), namespace)
+        for line in re.findall(r"# -> (.*)", block):
+            assert line.strip() in capsys.readouterr().out
+
+
+def test_readme_table_is_the_registry():
+    """| `Name` | what for | options beside reduction, name, dtype |"""
+    rows = dict(re.findall(r"^\| `(\w+)` \|[^|]*\|([^|]*)\|$", README, re.MULTILINE))
+    losses = {cls.__name__: cls for cls in keras_lossbox.available().values()}
+    assert set(rows) == set(losses)
+    for name, cell in rows.items():
+        options = set(inspect.signature(losses[name]).parameters) - {"reduction", "name", "dtype"}
+        assert set(re.findall(r"`(\w+)`", cell)) == options, name
+
+
+def test_readme_names_every_reduction():
+    for reduction in keras_lossbox.Loss.reduction.names:
+        assert f"`{reduction}`" in README or f'`"{reduction}"`' in README

@@ -1,0 +1,227 @@
+"""docs/migrating.md is true: each row's two code cells are taken from the page, run and compared.
+
+PyTorch need not be installed: its cells are looked up in RECORDED by their text. The recipe is `record`, run with torch
+2.13.0 on a CPU: `python tests/site/test_migrating.py` prints the table.
+"""
+
+import os
+import pathlib
+import re
+import types
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from scipy import special
+
+import keras_lossbox
+from keras_lossbox import tf1
+
+PAGE = (pathlib.Path(__file__).parents[2] / "docs" / "migrating.md").read_text()
+TENSORFLOW = keras.config.backend() == "tensorflow"
+if TENSORFLOW:
+    import tensorflow
+
+    v1 = tensorflow.compat.v1
+    tf = types.SimpleNamespace(losses=v1.losses, nn=v1.nn, reduce_mean=tensorflow.reduce_mean)
+
+RECORDED = {
+    "nn.L1Loss()(u, t)": 1.3487192392349243,
+    'nn.L1Loss(reduction="sum")(u, t)': 16.18463134765625,
+    "nn.MSELoss()(u, t)": 2.5137128829956055,
+    'nn.MSELoss(reduction="sum")(u, t)': 30.164554595947266,
+    "nn.SmoothL1Loss(beta=0.5)(u, t)": 1.1095770597457886,
+    "nn.HuberLoss(delta=0.5)(u, t)": 0.5547885298728943,
+    "nn.BCEWithLogitsLoss()(z, y)": 0.9978294968605042,
+    "nn.BCEWithLogitsLoss(pos_weight=c)(z, y)": 1.6101561784744263,
+    "nn.BCEWithLogitsLoss(weight=w)(z, y)": 1.1286611557006836,
+    "nn.CrossEntropyLoss()(z, ids)": 1.5194729566574097,
+    "nn.CrossEntropyLoss(label_smoothing=0.2)(z, ids)": 1.5275431871414185,
+    "nn.CrossEntropyLoss(ignore_index=2)(z, ids)": 1.836642861366272,
+    "nn.CrossEntropyLoss()(z, soft)": 1.4545319080352783,
+    "nn.CrossEntropyLoss()(maps, map_ids)": 1.5440183877944946,
+    'nn.CrossEntropyLoss(weight=c, reduction="sum")(z, ids)': 6.276134967803955,
+    "nn.CrossEntropyLoss(weight=c)(z, ids)": 1.1954542398452759,
+    "nn.CrossEntropyLoss(weight=c)(z, soft)": 2.6706411838531494,
+    'nn.MSELoss(reduction="mean")(u, t)': 2.5137128829956055,
+    'nn.MSELoss(reduction="none")(u, t)': [
+        [1.5459480285644531, 2.575658082962036, 6.029300689697266],
+        [2.0872082710266113, 0.1819833517074585, 7.29945182800293],
+        [1.574049711227417, 0.7352184653282166, 6.93920373916626],
+        [0.14914220571517944, 0.02735983207821846, 1.0200303792953491],
+    ],
+}
+
+
+def data():
+    rng = np.random.default_rng(0)
+    n, d, size = 4, 3, 2
+    z, ids, map_ids = rng.normal(0, 2, (n, d)), np.array([0, 2, 1, 0]), rng.integers(0, d, (n, size, size))
+    soft = rng.dirichlet(np.ones(d), n)
+    found = {
+        "t": rng.normal(0, 1, (n, d)),
+        "u": rng.normal(0, 1, (n, d)),
+        "y": rng.random((n, d)) < 0.4,
+        "z": z,
+        "p": rng.uniform(0.1, 0.9, (n, d)),
+        "q": special.softmax(z, -1),
+        "onehot": np.eye(d)[ids],
+        "soft": soft,
+        "maps": rng.normal(0, 2, (n, d, size, size)),
+        "w": np.where(rng.random((n, d)) < 0.3, 0, rng.uniform(0.5, 2, (n, d))),
+        "s": np.array([0.5, 0.0, 2.0, 1.25]),
+        "c": np.array([0.5, 3.0, 1.25]),
+    }
+    return {name: x.astype("float32") for name, x in found.items()} | {"ids": ids, "map_ids": map_ids}
+
+
+class SigmoidFocalCrossEntropy:
+    """TensorFlow Addons's, in numpy: it does not run with Keras 3.
+
+    Source: https://github.com/tensorflow/addons/blob/v0.23.0/tensorflow_addons/losses/focal_loss.py
+    """
+
+    def __init__(self, from_logits=False, alpha=0.25, gamma=2.0, reduction="none"):
+        assert from_logits
+        self.alpha, self.gamma, self.reduction = alpha, gamma, reduction
+
+    def __call__(self, y, z):
+        y, z = np.float64(y), np.float64(z)
+        p = special.expit(z)
+        p_t = y * p + (1 - y) * (1 - p)
+        alpha = y * self.alpha + (1 - y) * (1 - self.alpha)
+        losses = np.sum(alpha * (1 - p_t) ** self.gamma * -np.log(p_t), -1)  # for y of 0 and 1
+        return losses if self.reduction == "none" else np.mean(losses)
+
+
+def tables():
+    """The rows below each heading row, by the text of its first cell; a cell in backticks loses them."""
+    found, rows = {}, None
+    for line in PAGE.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")] if line.startswith("|") else None
+        if cells is None:
+            rows = None
+        elif rows is None:
+            rows = found.setdefault(cells[0], [])
+        elif not re.fullmatch(r"-+", cells[0]):
+            rows.append([re.sub(r"^`(.*)`$", r"\1", cell) for cell in cells])
+    return found
+
+
+def blocks():
+    return re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def here():
+    """What the page's right-hand cells see."""
+    namespace = {"__name__": "migrating", **{name: getattr(keras_lossbox, name) for name in keras_lossbox.__all__}}
+    exec(blocks()[-1], namespace)
+    return namespace | {"ops": ops} | data()
+
+
+TABLES = tables()
+ROWS = {heading: rows for heading, rows in TABLES.items() if heading and not heading.startswith("Reduction")}
+
+
+def assert_same(actual, expected):
+    actual, expected = ops.convert_to_numpy(actual), np.asarray(expected)
+    assert actual.shape == expected.shape
+    np.testing.assert_allclose(actual, expected, rtol=1e-6, atol=1e-7 * np.max(np.abs(expected)))
+    assert np.any(actual != 0)
+
+
+@pytest.mark.parametrize("theirs, ours", [row[:2] for row in ROWS["TensorFlow 1"]])
+@pytest.mark.skipif(not TENSORFLOW, reason="tf.compat.v1 is TensorFlow's")
+def test_tensorflow_1(theirs, ours, here):
+    namespace = data() | {"tf": tf, "tf1": tf1}
+    expected = eval(theirs, namespace)
+    if "pairwise" in theirs:  # the page: what a graph gives
+        expected = tensorflow.function(lambda: eval(theirs, namespace))()
+    assert_same(eval(ours, here), expected)
+    if "tf.reduce_mean" not in theirs:  # and what the page says of tf1: the same name, the same number
+        assert_same(eval(theirs.replace("tf.losses", "tf1").replace("tf.nn", "tf1"), namespace), expected)
+
+
+@pytest.mark.parametrize("theirs, ours", [row[:2] for row in ROWS["PyTorch"]])
+def test_pytorch(theirs, ours, here):
+    assert_same(eval(ours, here), RECORDED[theirs])
+
+
+@pytest.mark.parametrize("theirs, ours", [row[:2] for row in ROWS["Keras"]])
+def test_keras(theirs, ours, here):
+    if not hasattr(keras.losses, re.match(r"keras\.losses\.(\w+)", theirs)[1]):
+        pytest.skip("this Keras does not have it yet")
+    assert_same(eval(ours, here), ops.convert_to_numpy(eval(theirs, data() | {"keras": keras})))
+
+
+@pytest.mark.parametrize("theirs, ours", [row[:2] for row in ROWS["TensorFlow Addons"]])
+def test_tensorflow_addons(theirs, ours, here):
+    tfa = types.SimpleNamespace(losses=types.SimpleNamespace(SigmoidFocalCrossEntropy=SigmoidFocalCrossEntropy))
+    assert_same(eval(ours, here), eval(theirs, data() | {"tfa": tfa}))
+
+
+@pytest.mark.parametrize("in_tf1, in_pytorch, ours", [row[:3] for row in TABLES["Reduction in TensorFlow 1"]])
+def test_reductions(in_tf1, in_pytorch, ours, here):
+    if in_pytorch:
+        unweighted = eval(f"MeanSquaredError(axis=None, reduction={ours})(t, u)", here)
+        assert_same(unweighted, RECORDED[f"nn.MSELoss(reduction={in_pytorch})(u, t)"])
+    if TENSORFLOW:
+        expected = eval(f"tf.losses.mean_squared_error(t, u, w, reduction={in_tf1})", data() | {"tf": tf})
+        assert_same(eval(f"MeanSquaredError(axis=None, reduction={ours})(t, u, w)", here), expected)
+
+
+def test_recorded_numbers_are_those_of_pytorch():
+    pytest.importorskip("torch")
+    for cell, expected in record().items():
+        np.testing.assert_allclose(RECORDED[cell], expected, rtol=1e-6)
+
+
+def test_the_page_is_complete():
+    text = {heading: " ".join(row[0] for row in rows) for heading, rows in ROWS.items()}
+    assert set(text) == {"TensorFlow 1", "PyTorch", "Keras", "TensorFlow Addons"}
+    for name in ("L1Loss", "MSELoss", "CrossEntropyLoss", "BCEWithLogitsLoss", "SmoothL1Loss", "HuberLoss"):
+        assert f"nn.{name}(" in text["PyTorch"]
+    losses = [cls.__name__ for cls in keras_lossbox.available().values()]
+    for name in set(losses) & set(dir(keras.losses)):  # a new loss that Keras has too needs a row
+        assert f"keras.losses.{name}(" in text["Keras"], name
+    functions = {name for name, value in vars(tf1).items() if hasattr(value, "__wrapped__")}
+    for name in functions - {"loss_function"}:
+        assert re.search(rf"\b{name}\(", text["TensorFlow 1"]), name
+    assert len(TABLES["Reduction in TensorFlow 1"]) == 5
+    assert sum(map(len, ROWS.values())) >= 45
+
+
+def test_the_page_blocks_run(capsys):
+    for block in blocks():
+        exec(compile(block, "migrating.md", "exec"), {"__name__": "migrating"})
+        for line in re.findall(r"# -> (.*)", block):
+            assert line.strip() in capsys.readouterr().out
+
+
+def test_own_classes_are_saved(here, tmp_path):
+    u, t = here["u"], here["t"]
+    for name in re.findall(r"class (\w+)", blocks()[-1]):
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3)])
+        model.compile("sgd", loss=here[name](reduction="sum_by_nonzero_weights"))
+        model.save(tmp_path / "model.keras")
+        assert repr(keras.saving.load_model(tmp_path / "model.keras").loss) == repr(model.loss)
+        assert np.isfinite(model.evaluate(u, t, verbose=0))
+
+
+def record():
+    """PyTorch's side of the page, by cell."""
+    import torch
+
+    namespace = {"nn": torch.nn} | {name: torch.tensor(x) for name, x in data().items()}
+    cells = [row[0] for row in ROWS["PyTorch"]]
+    cells += [f"nn.MSELoss(reduction={row[1]})(u, t)" for row in TABLES["Reduction in TensorFlow 1"] if row[1]]
+    return {cell: eval(cell, namespace).numpy().tolist() for cell in cells}
+
+
+if __name__ == "__main__":
+    for cell, value in record().items():
+        print(f"    {cell!r}: {value},")
