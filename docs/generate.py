@@ -5,7 +5,7 @@
 * the list of losses on each page of docs/reference that has a line `<!-- losses of MODULE -->`;
 * tests/frozen_names.json, what saved files may hold: names and options are added to it, and never taken away.
 
-`tests/test_generated.py` fails while one of them is not up to date.
+`tests/contract/test_generated.py` fails while one of them is not up to date.
 """
 
 import inspect
