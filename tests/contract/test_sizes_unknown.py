@@ -14,6 +14,7 @@ if BACKEND != "tensorflow":
 import tensorflow as tf
 
 CASES = list({case.cls: case for case in MAIN_CASES}.values())
+FAMILIES = list({case.cls.__module__: case for case in CASES}.values())  # the rest is in the long part
 INTEGERS = ["int32", "int64", "uint8", "uint32", "float32"]
 
 
@@ -29,7 +30,9 @@ def value_and_gradient(loss, y_true, y_pred):
     return value, tape.gradient(value, y_pred, unconnected_gradients="zero")
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, id=str(case), marks=[] if case in FAMILIES else [pytest.mark.matrix]) for case in CASES]
+)
 def test_unknown_sizes_change_nothing(case, rng):
     shape = (4, 2) if case.options.get("ignore_class") is None else (4,)
     y_true, y_pred = map(np.asarray, case.data(rng, shape))

@@ -70,7 +70,11 @@ def batch(case, rng, rows=5):
     return tf.constant(y_true), tf.constant(y_pred)
 
 
-FAMILIES = {case.cls.__module__: case for case in COMPILED.values()}.values()
+FAMILIES = [
+    case
+    for case in COMPILED.values()
+    if case.name in ("Huber", "BalancedBinaryCrossentropy", "SparseCategoricalCrossentropy", "Masked")
+]
 CELLS = [
     pytest.param(case, mode, id=f"{case}-{mode}", marks=[] if usual else [pytest.mark.matrix])
     for case in COMPILED.values()
