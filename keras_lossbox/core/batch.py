@@ -39,6 +39,11 @@ class Batch(NamedTuple):
     linear: Any = None  # what the logits `y_pred` were computed from by a `LinearHead`: then y_pred is not to be read
 
     @property
+    def all_valid(self) -> bool:
+        """Whether nothing can be left out: there are neither weights nor a mask."""
+        return self.weights is None and self.mask is None
+
+    @property
     def valid(self) -> Any:
         """Which samples (or, for `axis` None, entries) are neither masked nor of weight 0; None for all."""
         return logical_and_optional(self.mask, None if self.weights is None else ops.not_equal(self.weights, 0))
@@ -63,37 +68,29 @@ def logical_and_optional(mask, other):
     return ops.logical_and(mask, other)
 
 
-def valid_labels(batch, sizes):
-    """The labels with 0 where they are not `valid`: 0 * NaN is NaN, so that must not enter a formula."""
-    entries = _valid_entries(batch, sizes)
-    if entries is None:
-        return batch.y_true
-    if len(batch.y_true.shape) < len(sizes):  # indices or groups, which lack the axis of the classes, or the last ones
+def valid_labels(batch, entries):
+    """The labels with 0 where they are not valid: 0 * NaN is NaN, so that must not enter a formula."""
+    rank = len(batch.y_true.shape)
+    if rank < len(batch.y_pred.shape):  # indices or groups, which lack the axis of the classes, or the last ones
         entries = ops.any(entries, -1 if batch.axis is None else batch.axis)
-        while len(entries.shape) > len(batch.y_true.shape):
+        while len(entries.shape) > rank:
             entries = ops.any(entries, -1)
     return ops.where(entries, batch.y_true, 0)
 
 
-def valid_predictions(batch, sizes, softmax=False):
-    """The predictions with 1 where they are not `valid`.
+def valid_predictions(batch, entries, softmax=False):
+    """The predictions with 1 where they are not valid.
 
     `softmax`: a class that is left out must stay in y_pred as long as another class of its pixel is not.
     """
-    entries = _valid_entries(batch, sizes)
-    if entries is None:
-        return batch.y_pred
     if batch.axis is None and softmax:
         entries = ops.any(entries, -1, keepdims=True)
     return ops.where(entries, batch.y_pred, 1)
 
 
-def _valid_entries(batch, sizes):
+def valid_entries(batch, sizes):
     """Which entries are valid, with every size that y_pred has beside `axis`: fails in the run if one does not fit."""
-    valid = batch.valid
-    if valid is None:
-        return None
-    valid = ops.broadcast_to(valid, shapes.without_axis(sizes, batch.axis))
+    valid = ops.broadcast_to(batch.valid, shapes.without_axis(sizes, batch.axis))
     return valid if batch.axis is None else ops.expand_dims(valid, batch.axis)
 
 

@@ -2,6 +2,7 @@
 
 import abc
 import contextlib
+import functools
 import inspect
 
 from keras_lossbox.core import options
@@ -67,6 +68,7 @@ def check_call(cls, used):
         )
 
 
+@functools.cache
 def parameters_of(cls):
     """The constructor's parameters by name, those that it passes on with **kwargs included."""
     found = {}

@@ -13,6 +13,7 @@ from keras_lossbox.core.batch import (
     Values,
     logical_and_optional,
     settle,
+    valid_entries,
     valid_labels,
     valid_predictions,
 )
@@ -150,7 +151,9 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
         batch = self._with_weights(batch, sizes, sample_weight, layer_mask)
         if not check_labels or not targets.checked:
             return batch
-        y_true, invalid = targets.check(valid_labels(batch, sizes), sizes)
+        if not batch.all_valid:
+            batch = batch._replace(y_true=valid_labels(batch, valid_entries(batch, sizes)))
+        y_true, invalid = targets.check(batch.y_true, sizes)
         return batch._replace(y_true=y_true, invalid=invalid)
 
     def score(self, batch: Batch) -> Score:
@@ -161,9 +164,12 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
 
     def evaluate(self, batch: Batch) -> Values:
         """`Values` as the formula gives them, with weights and mask that fit them, NaN where a label was not valid."""
-        targets, sizes = self.targets(batch.y_pred), sizes_of(batch.y_pred)
-        y_pred = valid_predictions(batch, sizes, softmax=targets.activation == "softmax")
-        batch = batch._replace(y_true=valid_labels(batch, sizes), y_pred=y_pred)
+        targets = self.targets(batch.y_pred)
+        if not batch.all_valid:
+            entries = valid_entries(batch, sizes_of(batch.y_pred))
+            y_true = batch.y_true if targets.checked else valid_labels(batch, entries)
+            y_pred = valid_predictions(batch, entries, softmax=targets.activation == "softmax")
+            batch = batch._replace(y_true=y_true, y_pred=y_pred)
         return settle(self.compute(batch), batch, targets.across)
 
     # What a loss may say

@@ -7,6 +7,7 @@ A value is checked and converted where the constructor assigns it. What is kept 
 or None, whatever was given (numpy, tensors, variables), so that it can be stored in a config as it is.
 """
 
+import functools
 import inspect
 import math
 import numbers
@@ -219,6 +220,7 @@ class Number(Option):
             )
 
 
+@functools.cache
 def declared(cls):
     """The options that a class declares, by name; its own before those it inherits, each in the order as written.
 

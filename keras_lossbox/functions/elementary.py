@@ -1,5 +1,7 @@
 """Functions of one tensor with a gradient that is safe: at 0, in the tails, and on every backend alike."""
 
+import math
+
 import keras
 from keras import ops
 
@@ -17,6 +19,11 @@ def size_of(x, axis):
     """How many entries `axis` has: a number, or where only the run knows it a tensor in the dtype of `x`."""
     size = x.shape[axis]
     return ops.cast(ops.shape(x)[axis], x.dtype) if size is None else size
+
+
+def is_small(x):
+    """Whether x has so few entries that the number of operations counts, not of passes over memory."""
+    return math.prod(128 if size is None else size for size in x.shape) < 2**16
 
 
 def mean(x, axis):

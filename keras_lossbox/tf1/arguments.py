@@ -11,7 +11,7 @@ import keras
 from keras import ops
 
 from keras_lossbox.core import host, reduction, shapes
-from keras_lossbox.core.batch import Batch, Values, valid_labels, valid_predictions
+from keras_lossbox.core.batch import Batch, Values, valid_entries, valid_labels, valid_predictions
 from keras_lossbox.core.construction import names_in_errors
 from keras_lossbox.core.targets import check_indices
 from keras_lossbox.functions.elementary import sizes_of
@@ -139,8 +139,9 @@ def _batch(data, weights, axis, keepdims, indices, select):
         value_sizes = shapes.without_axis(sizes, axis)
     weights = _weights(weights, value_sizes, data[-1].dtype, indices)
     batch = Batch(data[0], data[-1], axis=axis, weights=weights)
-    if select:
-        batch = batch._replace(y_true=valid_labels(batch, sizes), y_pred=valid_predictions(batch, sizes))
+    if select and weights is not None:
+        entries = valid_entries(batch, sizes)
+        batch = batch._replace(y_true=valid_labels(batch, entries), y_pred=valid_predictions(batch, entries))
     if not indices:
         return batch
     labels, invalid = check_indices(batch.y_true, sizes, axis)

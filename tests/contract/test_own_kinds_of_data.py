@@ -236,6 +236,7 @@ print("FOUND", json.dumps(found))
 """
 
 
+@pytest.mark.matrix
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="tf.distribute is TensorFlow's")
 def test_two_replicas_train_like_one_device():
     """With weights, and a last batch of six; SupervisedContrastive compares the samples of both."""

@@ -19,7 +19,7 @@ INTEGERS = ["int32", "int64", "uint8", "uint32", "float32"]
 
 
 def masks(rank):
-    """Which axes are unknown: none but one, then all."""
+    """Which axes are unknown: one by one, the last of them last, then all."""
     return [*(tuple(axis == other for other in range(rank)) for axis in range(rank)), (True,) * rank]
 
 

@@ -192,6 +192,7 @@ def test_names_with_spaces_are_allowed(rng):
     assert model.loss.name == "my pinball: 50 %"
 
 
+@pytest.mark.matrix
 def test_readme_loss_in_a_script_of_its_own(tmp_path):
     """What a user does: a module with a loss, a script that trains and saves, another one that loads."""
     readme = (pathlib.Path(__file__).parents[2] / "README.md").read_text()

@@ -36,6 +36,7 @@ def same_after_reload(model, x, y, path):
     assert again.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
 
 
+@pytest.mark.matrix
 def test_grid_search_over_an_option(rare, tmp_path):
     """Balanced accuracy needs the rare class, which the loss without class weights gives up."""
     x, y = rare

@@ -295,6 +295,7 @@ print(model.fit(ids, ids, epochs=2, verbose=0, shuffle=False).history["loss"], m
 """
 
 
+@pytest.mark.matrix
 def test_tied_model_is_saved_and_trains_on_in_another_process(tmp_path):
     keras.utils.set_random_seed(0)
     inputs = keras.Input((5,), dtype="int32")

@@ -91,6 +91,7 @@ def run(copy, *arguments):
     return done.stdout
 
 
+@pytest.mark.matrix
 def test_the_class_is_a_loss_like_the_others(copy):
     copy, output = copy
     [line] = [line for line in output.splitlines() if line.startswith("FOUND ")]
@@ -121,6 +122,7 @@ def test_one_command_writes_the_rest(copy):
     assert options == ["axis", "dtype", "exponent", "name", "reduction"]
 
 
+@pytest.mark.matrix
 def test_the_suites_pick_it_up(copy):
     copy, _ = copy
     golden = file_with(copy / "tests", '    *grid("power_error", ')
@@ -128,7 +130,7 @@ def test_the_suites_pick_it_up(copy):
         path for name in ("test_docs", "test_docs_site", "test_generated") for path in copy.rglob(f"{name}.py")
     ]
     chosen = "PowerError or power_error or table or up_to_date or navigation"
-    output = run(copy, "-m", "pytest", "-v", "-p", "no:cacheprovider", "-k", chosen, golden, *documentation)
+    output = run(copy, "-m", "pytest", "-v", "-m", "", "-p", "no:cacheprovider", "-k", chosen, golden, *documentation)
     passed = re.findall(r"::(\w+)(?:\[(.*)\])? PASSED", output)
     assert len([case for name, case in passed if name == "test_numpy" and case.startswith("power_error")]) >= 10
     assert ("test_loss_is_on_one_page_and_in_the_decision_table", "PowerError") in passed

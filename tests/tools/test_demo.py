@@ -73,6 +73,7 @@ def short_demo(monkeypatch):
     return equal
 
 
+@pytest.mark.matrix
 def test_a_mismatch_is_a_sentence_and_leaves_nothing(short_demo, monkeypatch, tmp_path, capsys):
     def tampered(workspace, data, quiet):
         report = short_demo(workspace, data, quiet)
@@ -149,6 +150,7 @@ def test_the_best_constant_guess_is_a_minimum():
         assert min(constants) == pytest.approx(best, abs=1e-3)
 
 
+@pytest.mark.matrix
 def test_a_file_in_the_way(tmp_path):
     """In a process of its own: what a user types, and no traceback."""
     file = tmp_path / "file"

@@ -456,6 +456,7 @@ def test_other_commands_take_no_options_of_losses(words, capsys):
     assert "error:" in capsys.readouterr().err
 
 
+@pytest.mark.matrix
 def test_in_a_process_of_its_own(tmp_path):
     """What a user types, and no traceback."""
     command = [sys.executable, "-m", "keras_lossbox", "plot", "huber", "--delta", "2", "-o", "huber.png"]
