@@ -123,13 +123,6 @@ def _with_value(x, value):
     return ops.stop_gradient(value) + (x - ops.stop_gradient(x))
 
 
-def log_sum_exp(x, axis):
-    """log Σ exp(x) along `axis`, exact for large |x|, also where some x are -inf."""
-    top = ops.stop_gradient(ops.max(x, axis, keepdims=True))
-    top = ops.where(ops.isfinite(top), top, 0)
-    return ops.log(ops.sum(ops.exp(x - top), axis)) + ops.squeeze(top, axis)
-
-
 def ratio(common, sizes):
     """common / sizes; two empty regions, with nothing to divide by, agree."""
     empty = ops.equal(sizes, 0)

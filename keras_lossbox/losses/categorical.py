@@ -6,8 +6,15 @@ from keras_lossbox.core import targets
 from keras_lossbox.core.loss import Loss
 from keras_lossbox.core.options import Flag, Integer, Number
 from keras_lossbox.core.registry import register
-from keras_lossbox.functions.categorical import categorical, categorical_at_labels, crossentropy, per_class
-from keras_lossbox.functions.elementary import log_sum_exp, multiply_optional, one_minus_exp
+from keras_lossbox.functions.categorical import (
+    categorical,
+    categorical_at_labels,
+    crossentropy,
+    log_p_at_labels,
+    log_sum_exp,
+    per_class,
+)
+from keras_lossbox.functions.elementary import multiply_optional, one_minus_exp
 from keras_lossbox.functions.labels import expected, one_hot, smooth_classes
 
 
@@ -80,6 +87,10 @@ class CategoricalCrossentropy(Categorical):
     class_weight = Number(None, low=0, per="class", keyword=True)
     labels = "one_hot"
 
+    @property
+    def jit_compile(self):
+        return not self.from_logits  # XLA has no softmax as fast as TensorFlow's
+
     def compute(self, batch):
         if not batch.from_logits:
             return super().compute(batch)
@@ -142,6 +153,10 @@ class SparseCategoricalCrossentropy(
     labels = "indices"
     by_rows = True
 
+    @property
+    def jit_compile(self):
+        return not self.from_logits or self.class_weight is not None  # XLA has no softmax as fast as TensorFlow's
+
     def __post_init__(self):
         if self.z_loss and not self.from_logits:
             raise ValueError(
@@ -150,11 +165,14 @@ class SparseCategoricalCrossentropy(
             )
 
     def compute(self, batch):
-        values = super().compute(batch)
-        if not self.z_loss:
-            return values
-        log_normalizer = log_sum_exp(batch.y_pred, batch.axis)
-        return values._replace(values=values.values + self.z_loss * ops.square(log_normalizer))
+        if not batch.from_logits or self.class_weight is not None:
+            values = super().compute(batch).values
+        else:
+            values = -log_p_at_labels(batch.y_pred, batch.y_true, batch.axis, self.label_smoothing)
+        if self.z_loss:
+            top, log_sum = log_sum_exp(batch.y_pred, batch.axis)
+            values = values + self.z_loss * ops.square(ops.squeeze(top, batch.axis) + log_sum)
+        return batch.values(values)
 
     def formula(self, p):
         return multiply_optional(-p.log_p, p.per_class(self.class_weight))
