@@ -46,20 +46,15 @@ def is_enabled():
     return _enabled
 
 
-def is_usable(loss):
-    """Whether this loss may be compiled, here and now."""
-    return _enabled and loss.jit_compile and host.ON_TENSORFLOW and _works()
-
-
 def score(loss, batch, how):
     """The `Score` of a batch for the reduction `how`; from a compiled program where that pays."""
 
     def formula(batch):
         return reduction.score(loss.evaluate(batch), how)
 
-    if _few_or_unknown(batch.y_pred.shape) or not is_usable(loss):
+    if not (_enabled and host.ON_TENSORFLOW and loss.jit_compile) or _few_or_unknown(batch.y_pred.shape):
         return formula(batch)
-    if host.replica_context() is not None and loss.targets(batch.y_pred).across:
+    if not _works() or (host.replica_context() is not None and loss.targets(batch.y_pred).across):
         return formula(batch)
     if batch.y_pred.shape[0] is None:
         return _filled_up(loss, batch, how, formula)

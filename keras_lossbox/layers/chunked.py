@@ -8,14 +8,13 @@ its own (reduction "none") the chunks' logits are computed a second time, on the
 TensorFlow only, in traced graphs only: there the full logits are never computed, because nothing reads them.
 """
 
-import functools
 import itertools
 import logging
 from typing import Any, NamedTuple
 
 from keras import ops
 
-from keras_lossbox.core import compiled, host, reduction
+from keras_lossbox.core import host, reduction
 from keras_lossbox.core.batch import Batch
 from keras_lossbox.core.reduction import Score
 from keras_lossbox.functions.elementary import sizes_of
@@ -27,8 +26,6 @@ CHUNK_BYTES = 2**26  # of a chunk of logits in float32, by default; but not fewe
 LEAST_ROWS = 128  # fewer, and adding up the gradient of the kernel takes longer than computing it
 BLOCKS = 8  # of classes: the gradient of the kernel is added up one block after the other, from a product of that size
 
-MANY_CLASSES = 1024  # from so many on, what is done to a chunk's logits is a compiled program
-LADDER = sorted({step << power for step in range(8, 16) for power in range(4, 28)})  # 128, 144, 160 ... rows
 
 logger = logging.getLogger("keras_lossbox")
 
@@ -86,9 +83,6 @@ class Sweep:
         self.most_rows = chunk_size or max(LEAST_ROWS, CHUNK_BYTES // (4 * self.classes))
         self.blocks = max(1, min(BLOCKS, self.classes // 1024))
         self.parameters = [p for p in (logits.kernel, logits.bias) if p is not None]
-        rows = functools.partial(self._values_and_gradients)
-        self.is_compiled = self.classes >= MANY_CLASSES and compiled.is_usable(loss)
-        self._rows = tf.function(rows, jit_compile=True, autograph=False) if self.is_compiled else rows
 
     def total(self, x, labels, weights):
         """Σ_i w_i v_i."""
@@ -128,9 +122,6 @@ class Sweep:
         count = tf.shape(x)[0]
         chunks = tf.maximum(1, -(-count // self.most_rows))
         rows = tf.maximum(1, -(-count // chunks))  # the chunks are as equal as can be, and so little is filled up
-        if self.is_compiled:  # for each number of rows anew, so that there must not be many of them
-            steps = tf.constant(LADDER, rows.dtype)
-            rows = tf.minimum(steps[tf.searchsorted(steps, rows[None])[0]], self.most_rows)
 
         def split(by_row):
             filled = tf.pad(by_row, [[0, chunks * rows - count]] + [[0, 0]] * (len(by_row.shape) - 1))
@@ -197,7 +188,7 @@ class Sweep:
         transposed = self.logits.transposed
         inner, matrix = tf.cast(x, dtype), tf.cast(kernel, dtype)
         products = tf.matmul(inner, matrix, transpose_b=transposed)
-        values, grad_products, *grad_bias = self._rows(products, labels, weights, *bias)
+        values, grad_products, *grad_bias = self._values_and_gradients(products, labels, weights, *bias)
 
         def grad_kernel(start, stop):
             factors = inner, grad_products[:, start:stop]

@@ -25,9 +25,13 @@ class Categorical(Loss):
     label_smoothing = Number(0.0, low=0, high=1)
     axis = Integer(-1)
 
-    jit_compile = True
     labels = "either"  # or "one_hot", or "indices": the labels that it takes, see `targets.Classes`
     ignore_class = None
+
+    @property
+    def jit_compile(self):
+        """Not where the softmax is all there is to do for each class: XLA's is slower than TensorFlow's."""
+        return not self.from_logits or self.labels != "indices" or bool(self.label_smoothing)
 
     def targets(self, y_pred):
         return targets.Classes(self.axis, self.from_logits, labels=self.labels)
@@ -89,7 +93,7 @@ class CategoricalCrossentropy(Categorical):
 
     @property
     def jit_compile(self):
-        return not self.from_logits  # XLA has no softmax as fast as TensorFlow's
+        return not self.from_logits
 
     def compute(self, batch):
         if not batch.from_logits:
@@ -155,7 +159,7 @@ class SparseCategoricalCrossentropy(
 
     @property
     def jit_compile(self):
-        return not self.from_logits or self.class_weight is not None  # XLA has no softmax as fast as TensorFlow's
+        return not self.from_logits or (self.class_weight is not None and bool(self.label_smoothing))
 
     def __post_init__(self):
         if self.z_loss and not self.from_logits:
