@@ -260,3 +260,31 @@ def test_losses_of_keras_do_not_broadcast_labels_either():
             loss([[1.0], [2.0]], np.zeros((2, 3)))
     whole = box.WeightedSum([keras.losses.MeanSquaredError()], reduction="none")
     np.testing.assert_allclose(numpy(whole([1.0, 2.0], [0.0, 0.0])), [1, 4])
+
+
+def test_a_users_loss_in_a_sum_or_mask_keeps_what_it_holds():
+    """It is copied with its variables, not made anew from its options; reduction and dtype are the whole's."""
+
+    class Annealed(box.Loss):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.beta = keras.Variable(1.0, trainable=False)
+
+        def call(self, y_true, y_pred):
+            return self.beta * keras.ops.mean(keras.ops.abs(y_true - y_pred), -1)
+
+    mine = Annealed()
+    whole = box.MeanSquaredError(reduction="sum") + mine
+    masked = box.Masked(mine, dtype="float16")
+    y, p = [[0.0], [0.0]], [[1.0], [1.0]]
+    before = numpy(whole(y, p)), numpy(masked(y, p))
+    mine.beta.assign(3.0)
+    assert (numpy(whole(y, p)), numpy(masked(y, p))) == (8, 3)
+    assert before == (4, 1)
+    assert keras.backend.standardize_dtype(masked(y, p).dtype) == "float16"
+
+
+def test_a_sum_takes_over_the_dtype_and_the_aliases_of_a_reduction():
+    assert (0.5 * box.Huber(dtype="float64")).dtype == "float64"
+    assert (box.Huber(dtype="float64") + box.LogCosh(dtype="float64")).dtype == "float64"
+    assert numpy((box.Huber() + box.LogCosh(reduction="mean"))([[0.0]], [[0.0]])) == 0

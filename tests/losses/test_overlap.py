@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import oracle_overlap
 import pytest
-from backends import BACKEND, value_and_gradient
+from backends import BACKEND, MODES, value_and_gradient
 from cases import by_default
 from golden import PRECISE, TOLERANCE, assert_close
 from hypothesis import given, settings
@@ -836,3 +836,35 @@ def test_xla_with_unknown_sizes(loss, mode):
         w[-1, 0] = 0
         for one, other in zip(compiled(y_true, y_pred, w), run(y_true, tf.constant(y_pred), w), strict=True):
             assert_close(one, other, 1e-5)
+
+
+@pytest.mark.parametrize("overshoot", [1e-7, 1e-5, 5e-4])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_mask_that_misses_0_and_1_by_rounding_is_a_mask(loss, overshoot, rng):
+    """As `tf.image.resize` leaves it: value and gradient are near those of the exact mask, in every mode."""
+    y = (rng.random((2, 6, 1)) < 0.5).astype("float32")
+    z = rng.normal(size=y.shape).astype("float32")
+    options = {"from_logits": True} if loss != "lovasz_hinge" else {}
+    built = keras_lossbox.get(loss, mode="binary", **options)
+    expected = value_and_gradient(lambda x: built(y, x), z)
+    off = y + overshoot * np.sign(y - 0.5)
+    for mode in MODES:
+        found = value_and_gradient(lambda x: built(off.astype("float32"), x), z, mode=mode)
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_allclose(one, other, rtol=0, atol=5 * overshoot + 1e-6)
+
+
+@pytest.mark.parametrize("bad", [255.0, -1.0])
+def test_a_mask_that_is_none_gives_nan_in_a_graph_and_leaves_the_other_samples_alone(bad, rng):
+    y = (rng.random((3, 6, 1)) < 0.5).astype("float32")
+    z = rng.normal(size=y.shape).astype("float32")
+    loss = keras_lossbox.Dice(from_logits=True, reduction="none")
+    expected = np.asarray(keras.ops.convert_to_numpy(loss(y, z)))
+    y[1, 2] = bad
+    with pytest.raises(ValueError, match=f"Dice: `y_true` must hold masks of 0 and 1.*{bad:g}"):
+        loss(y, z)
+    for mode in MODES[1:]:
+        total, gradient = value_and_gradient(lambda x: keras.ops.sum(loss(y, x)[::2]), z, mode=mode)
+        np.testing.assert_allclose(total, expected[[0, 2]].sum(), rtol=1e-6)
+        assert np.all(np.isfinite(gradient))
+        assert np.isnan(value_and_gradient(lambda x: keras.ops.sum(loss(y, x)), z, mode=mode)[0])

@@ -550,3 +550,29 @@ def main():
 
 if __name__ == "__main__":
     main()
+
+
+@on_tensorflow
+@pytest.mark.parametrize("weights", [2.0, [[0.5], [2.0], [1.0], [0.0]]], ids=["number", "column"])
+@pytest.mark.parametrize("name", [name for name in WITH_WEIGHTS if "sparse" not in name])
+def test_an_unknown_batch_changes_nothing(name, weights, rng):
+    """Value and gradient where only the run knows the batch are those of eager mode, for every form of weights."""
+    function = getattr(tf1, name)
+    x = rng.random((4, 3)).astype("float32")
+    y = (rng.random((4, 3)) < 0.5).astype("float32")
+    weights = np.asarray(weights, "float32")
+    if name == "softmax_cross_entropy" and weights.ndim:
+        weights = weights[:, 0]
+    options = {"axis": -1} if name == "cosine_distance" else {}
+
+    def value_and_slope(y, x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            data = (x,) if name == "compute_weighted_loss" else (y, x)
+            value = function(*data, weights=weights, **options)
+        return value, tape.gradient(value, x)
+
+    expected = value_and_slope(tf.constant(y), tf.constant(x))
+    found = tf.function(value_and_slope, input_signature=[tf.TensorSpec([None, 3])] * 2)(y, x)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)

@@ -1,5 +1,6 @@
 """`diagnose`: seeded mistakes are found, each with its code; healthy set-ups are silent; nothing is changed."""
 
+import inspect
 import json
 
 import keras
@@ -426,3 +427,25 @@ def test_bad_arguments():
             diagnose(*arguments)
     with pytest.raises(ValueError, match="`batch_size` must be"):
         diagnose(model(), X, BINARY, batch_size=0)
+
+
+REGIONS = [cls for cls in box.available().values() if "mode" in inspect.signature(cls).parameters]
+
+
+@pytest.mark.parametrize("cls", [cls for cls in REGIONS if cls is not box.LovaszHinge], ids=lambda cls: cls.__name__)
+def test_logits_are_seen_in_every_region_loss_of_several_classes(cls, rng):
+    """The loss is one that no overlap can have, and nothing said so."""
+    logits, labels = 3 * rng.normal(size=(2, 8, 8, 3)), rng.integers(0, 3, (2, 8, 8))
+    found = diagnose(cls(mode="multiclass"), logits, labels, verbose=False)
+    assert "logits_as_probabilities" in [finding.code for finding in found]
+    assert not diagnose(cls(mode="multiclass", from_logits=True), logits, labels, verbose=False)
+
+
+def test_subclasses_are_of_their_bases_kind(rng):
+    class Mine(box.Huber):
+        pass
+
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, activation="sigmoid")])
+    model.compile("sgd", Mine())
+    found = diagnose(model, rng.normal(size=(16, 3)), 5 + rng.random((16, 1)), verbose=False)
+    assert "targets_out_of_reach" in [finding.code for finding in found]
