@@ -28,7 +28,7 @@ LEAST_ELEMENTS = 2**16  # of y_pred: below it a call costs more than the passes 
 USUAL_ROWS = 256  # what a batch of unknown size is taken for
 MOST_SHAPES = 8  # with programs, for each loss
 MOST_LOSSES = 64  # with programs, at a time
-LADDER = sorted({step << power for step in (2, 3) for power in range(32)})  # 2, 3, 4, 6, 8, 12 ... rows
+LADDER = sorted({step << power for step in (2, 3) for power in range(30)})  # 2, 3, 4, 6, 8, 12 ... rows
 TENSORS = ("y_true", "y_pred", "weights", "mask", "layer_mask", "invalid", "filled_up")  # of a batch
 
 _enabled = os.environ.get("KERAS_LOSSBOX_JIT_COMPILE", "1") != "0"

@@ -70,7 +70,7 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
     ...     def __init__(self, quantile=0.5, **kwargs):
     ...         super().__init__(**kwargs)
     ...         self.quantile = quantile
-    ...     def call(self, y_true: Any, y_pred: Any) -> Any:
+    ...     def call(self, y_true, y_pred):
     ...         error = y_true - y_pred
     ...         q = self.quantile
     ...         return keras.ops.mean(keras.ops.maximum(q * error, (q - 1) * error), axis=-1)

@@ -1,7 +1,7 @@
 """Keras's own tests of its losses, run on ours in their place.
 
 The test file ships in Keras's wheel. Its test classes run here as they are, except that `losses.Huber` and the others
-that the box has too are the box's. What we do not pass is listed with the reason, and must go on failing.
+that this package has too are this package's. What we do not pass is listed with the reason, and must go on failing.
 """
 
 import types
@@ -14,7 +14,7 @@ import keras_lossbox
 losses_test = pytest.importorskip("keras.src.losses.losses_test", reason="this Keras ships without its tests")
 
 CONFIG_WITHOUT_OPTIONS = "expects a config of name and reduction only, which loses delta and dtype when saved"
-ANY_AXIS = "expects an error for an axis other than the last, which the box supports"
+ANY_AXIS = "expects an error for an axis other than the last, which this package supports"
 OVER_BATCH = "sums over the batch by default, which is per_sample=False here"
 EXCHANGED = "expects the alpha and beta that Keras exchanges"
 
@@ -44,7 +44,7 @@ SUPERSETS = [cls for cls in keras_lossbox.available().values() if hasattr(losses
 
 
 def _ours():
-    """Keras's module of losses, with the box's classes in it."""
+    """Keras's module of losses, with this package's classes in it."""
     names = vars(losses_test.losses) | {cls.__name__: cls for cls in SUPERSETS}
     return types.SimpleNamespace(**names)
 
@@ -74,7 +74,7 @@ def test_keras_own(test_class, test):
     failed = [text for _, text in result.errors + result.failures]
     reason = EXPECTED_FAILURES.get((test_class, test))
     if reason is not None:
-        assert failed, f"passes now, although the box {reason}: remove it from the list"
+        assert failed, f"passes now, although this package {reason}: remove it from the list"
         pytest.xfail(reason)
     assert not failed, failed[0]
     assert result.testsRun == 1
