@@ -103,23 +103,35 @@ def settle(values, batch, everywhere):
     if not isinstance(values, Values):
         raise ValueError(f"`compute` must return keras_lossbox.Values. Received: {type(values).__name__}")
     values, weights, mask = values
-    sizes, invalid = sizes_of(values), batch.invalid
-    if batch.filled_up is not None:
-        rows = ops.reshape(batch.filled_up, (-1,) + (1,) * (len(sizes) - 1))
-        mask = logical_and_optional(None if mask is None else _any_beyond(mask, len(sizes)), rows)
-    if len(sizes) == 0 and (mask is not None or (weights is not None and any(n != 1 for n in weights.shape))):
+    sizes = sizes_of(values)
+    mask = _mask_of_values(mask, batch.filled_up, len(sizes))
+    if len(sizes) == 0:
+        _check_one_number(weights, mask)
+    if mask is not None:
+        mask = shapes.align_weights("mask", mask, sizes)
+    if weights is not None:
+        weights = shapes.align_weights("sample_weight", weights, sizes)
+    if batch.invalid is not None:
+        invalid = ops.any(batch.invalid) if everywhere else _any_beyond(batch.invalid, len(sizes))
+        values = ops.where(invalid, float("nan"), values)
+    return Values(values, weights, mask)
+
+
+def _mask_of_values(mask, filled_up, rank):
+    """The mask with as many axes as the values, and without the rows that only fill up a batch."""
+    mask = None if mask is None else _any_beyond(mask, rank)
+    if filled_up is None:
+        return mask
+    return logical_and_optional(mask, ops.reshape(filled_up, (-1,) + (1,) * (rank - 1)))
+
+
+def _check_one_number(weights, mask):
+    """A formula that gives one number for the batch leaves nothing that weights or a mask could be applied to."""
+    if mask is not None or (weights is not None and any(n != 1 for n in weights.shape)):
         raise ValueError(
             "`call` returned one number for the whole batch, so that sample weights and masks cannot be applied; "
             "return one value per sample, or write `compute`"
         )
-    if mask is not None:
-        mask = shapes.align_weights("mask", _any_beyond(mask, len(sizes)), sizes)
-    if weights is not None:
-        weights = shapes.align_weights("sample_weight", weights, sizes)
-    if invalid is not None:
-        invalid = ops.any(invalid) if everywhere else _any_beyond(invalid, len(sizes))
-        values = ops.where(invalid, float("nan"), values)
-    return Values(values, weights, mask)
 
 
 def _any_beyond(mask, rank):

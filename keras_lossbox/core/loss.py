@@ -138,11 +138,7 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
         """Labels, predictions, weights and mask as a `Batch`: converted, aligned, checked, without what is masked."""
         layer_mask, linear = host.mask_of(y_pred), host.linear_behind(y_pred)
         y_pred, from_logits, targets = self.predictions(y_pred)
-        if linear is not None and from_logits is False:
-            raise ValueError("`from_logits` must be True: y_pred are the logits of a LinearHead. Received: False")
-        if not (self.by_rows and targets.from_logits and targets.axis in (-1, len(y_pred.shape) - 1)):
-            linear = None
-        self.__dict__["_last_path"] = "ordinary" if linear is None else "chunked"
+        linear = self._usable(linear, targets, len(y_pred.shape))
         sizes = sizes_of(y_pred) if linear is None else linear.sizes
         y_true = shapes.to_tensor("y_true", y_true, self.compute_dtype)
         y_true, y_pred, sizes = targets.align(y_true, ops.cast(y_pred, self.compute_dtype), sizes)
@@ -151,9 +147,8 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
         batch = self._with_weights(batch, sizes, sample_weight, layer_mask)
         if not check_labels or not targets.checked:
             return batch
-        if not batch.all_valid:
-            batch = batch._replace(y_true=valid_labels(batch, valid_entries(batch, sizes)))
-        y_true, invalid = targets.check(batch.y_true, sizes)
+        y_true = batch.y_true if batch.all_valid else valid_labels(batch, valid_entries(batch, sizes))
+        y_true, invalid = targets.check(y_true, sizes)
         return batch._replace(y_true=y_true, invalid=invalid)
 
     def score(self, batch: Batch) -> Score:
@@ -266,6 +261,15 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
                 stacklevel=5,
             )
         return logits, True, targets
+
+    def _usable(self, linear, targets, rank):
+        """What a `LinearHead` has left on its logits, if this loss can compute from it; else None."""
+        if linear is not None and targets.from_logits is False:
+            raise ValueError("`from_logits` must be True: y_pred are the logits of a LinearHead. Received: False")
+        if not (self.by_rows and targets.from_logits and targets.axis in (-1, rank - 1)):
+            linear = None
+        self.__dict__["_last_path"] = "ordinary" if linear is None else "chunked"
+        return linear
 
     def _check_lengths(self, y_pred, targets):
         """Options with one number for each label or class must have as many as `y_pred` has of them."""
