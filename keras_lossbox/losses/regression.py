@@ -37,7 +37,7 @@ class MeanSquaredError(Regression):
         loss = mean(e²)
 
     A drop-in superset of `keras.losses.MeanSquaredError`; half of its sum is `tf.nn.l2_loss`. In the square of the
-    unit of y_true; an outlier has the weight of its square, see `Huber`.
+    unit of y_true; an outlier weighs as its square, see `Huber`.
 
     Args:
         reduction, name, dtype: see `Loss`.
