@@ -39,6 +39,8 @@ def log_p_at_labels(logits, labels, axis, smoothing=0.0):
     """Σ_c y_c log p_c for y the one-hot of the labels, smoothed to y (1 - ε) + ε/C."""
     if FROM_SOFTMAX and not is_small(logits):
         return _log_p_from_softmax(logits, labels, axis, smoothing)
+    if FROM_SOFTMAX and not smoothing and axis in (-1, len(logits.shape) - 1):  # one kernel
+        return -ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
     return expected(ops.log_softmax(logits, axis), labels, smoothing, axis)
 
 
