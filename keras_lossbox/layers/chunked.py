@@ -116,8 +116,8 @@ class Sweep:
     def _run(self, x, labels, weights, parameters):
         """The rows' values, and the gradients of Σ_i w_i v_i by `x` and the parameters, as functions of a factor.
 
-        They are kept in float32, and rounded to the dtype of `x` only when the factor is in them: of a loss that is
-        scaled, or divided by a sum of large weights, float16 could hold neither the sum's gradient.
+        They are kept in float32, and rounded to the dtype of `x` only when the factor is in them: float16 cannot hold
+        the gradient of a sum that large weights, or a loss's scale, have yet to be divided out of.
         """
         count = tf.shape(x)[0]
         chunks = tf.maximum(1, -(-count // self.most_rows))

@@ -47,6 +47,11 @@ class Overlap(Loss):
                 f'`{option}` needs mode="multilabel" or "multiclass": in mode="binary" there is one region and no '
                 f"classes. Received: {option}={getattr(self, option)!r}"
             )
+        if self.axis is not None and not self.per_sample:
+            raise ValueError(
+                "`axis` says by itself whether samples are summed together; leave per_sample at True. "
+                f"Received: axis={self.axis!r}, per_sample=False"
+            )
 
     def targets(self, y_pred):
         hint = ' For integer labels of several classes: mode="multiclass".'

@@ -64,10 +64,6 @@ class Dice(Overlap, positional=("reduction", "name", "axis", "dtype")):
     log_loss = Flag(False, keyword=True)
     axis = Axes(None)
 
-    def __post_init__(self):
-        super().__post_init__()
-        check_axis_alone(self)
-
     def index(self, sums):
         return ratio(2 * sums.common + self.smooth, sums.predicted + sums.true + self.smooth)
 
@@ -193,10 +189,6 @@ class Tversky(Overlap, positional=("alpha", "beta", "reduction", "name", "axis",
     log_loss = Flag(False, keyword=True)
     axis = Axes(None)
 
-    def __post_init__(self):
-        super().__post_init__()
-        check_axis_alone(self)
-
     def index(self, sums):
         return tversky_index(sums, self)
 
@@ -250,12 +242,3 @@ def tversky_index(sums, loss):
     """(TP + s) / (TP + α FP + β FN + s)."""
     false_pos, false_neg = sums.predicted - sums.common, sums.true - sums.common
     return ratio(sums.common + loss.smooth, sums.common + loss.alpha * false_pos + loss.beta * false_neg + loss.smooth)
-
-
-def check_axis_alone(loss):
-    """Keras's option `axis` says by itself what `per_sample` says."""
-    if loss.axis is not None and not loss.per_sample:
-        raise ValueError(
-            "`axis` says by itself whether samples are summed together; leave per_sample at True. "
-            f"Received: axis={loss.axis!r}, per_sample=False"
-        )
