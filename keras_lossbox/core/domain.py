@@ -46,7 +46,8 @@ class Domain:
             if seen.size and self.outside(np.stack([seen.min(), seen.max()])).any():
                 raise ValueError(f"`y_true` must hold {self.allowed}. Received: {self._received(seen)}")
             return labels, None
-        if not self.above and keras.backend.is_float_dtype(keras.backend.standardize_dtype(labels.dtype)):
+        floating = keras.backend.is_float_dtype(keras.backend.standardize_dtype(labels.dtype))
+        if floating and not self.above and 0 not in labels.shape:
             # Two passes over the labels in place of five; the batch is NaN, then, not the label's sample.
             return labels, ops.any(self.outside(ops.stack([ops.min(labels), ops.max(labels)])))
         outside = self.outside(labels)
