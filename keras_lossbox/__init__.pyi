@@ -170,6 +170,19 @@ class CategoricalFocalCrossentropy(Loss):
         class_weight: float | Sequence[float] | ArrayLike | None = None,
     ) -> None: ...
 
+class Charbonnier(Loss):
+    epsilon: Any
+    axis: Any
+    def __init__(
+        self,
+        epsilon: float = 0.001,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        axis: int | None = -1,
+    ) -> None: ...
+
 class Dice(Loss):
     smooth: Any
     squared: Any
@@ -199,6 +212,19 @@ class Dice(Loss):
         class_weight: float | Sequence[float] | ArrayLike | None = None,
         ignore_class: int | None = None,
         include_background: bool = True,
+    ) -> None: ...
+
+class Expectile(Loss):
+    expectile: Any
+    axis: Any
+    def __init__(
+        self,
+        expectile: float = 0.5,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        axis: int | None = -1,
     ) -> None: ...
 
 class FocalTversky(Loss):
@@ -232,6 +258,21 @@ class FocalTversky(Loss):
         class_weight: float | Sequence[float] | ArrayLike | None = None,
         ignore_class: int | None = None,
         include_background: bool = True,
+    ) -> None: ...
+
+class GeneralRobust(Loss):
+    alpha: Any
+    scale: Any
+    axis: Any
+    def __init__(
+        self,
+        alpha: float | Literal["inf", "-inf"] = 1.0,
+        scale: float = 1.0,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        axis: int | None = -1,
     ) -> None: ...
 
 class GeneralizedCrossentropy(Loss):
@@ -451,6 +492,21 @@ class Poly1Crossentropy(Loss):
         dtype: DType = None,
         *,
         class_weight: float | Sequence[float] | ArrayLike | None = None,
+    ) -> None: ...
+
+class Quantile(Loss):
+    quantile: Any
+    delta: Any
+    axis: Any
+    def __init__(
+        self,
+        quantile: float | Sequence[float] | ArrayLike = 0.5,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        delta: float | None = None,
+        axis: int | None = -1,
     ) -> None: ...
 
 class RootMeanSquaredError(Loss):

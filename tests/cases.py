@@ -20,7 +20,7 @@ from keras_lossbox import targets
 from keras_lossbox.core.options import Choice, Flag, Integer, Number, declared
 from keras_lossbox.losses.overlap.base import Overlap
 
-CLASSES = 3  # the size of the last axis of every y_pred
+CLASSES = 3  # of a label, or its outputs: the last axis of y_pred, unless the kind of data says otherwise
 
 # On PyTorch, Keras's own loss rounds float64 to float32 and raises for NaN.
 OF_KERAS = (keras_lossbox if keras.config.backend() == "torch" else keras.losses).BinaryCrossentropy(
@@ -73,6 +73,8 @@ EXTRA = {
     "MeanSquaredError": [{"axis": None}],
     "Huber": [{"axis": None, "delta": 0.3}],
     "SmoothL1": [{"beta": 0.0}],
+    "GeneralRobust": [{"alpha": "-inf", "scale": 2.5}, {"alpha": 0.0}],
+    "Quantile": [{"quantile": [0.1, 0.5, 0.9], "delta": 0.5}],
     "BinaryFocalCrossentropy": [
         {"from_logits": True, "gamma": 0.5, "pos_weight": [3.0, 0.5, 0.0], "apply_class_balancing": True},
         {"from_logits": True, "gamma": 0.0, "label_smoothing": 1.0},
@@ -107,6 +109,9 @@ def has_other_gradient(case):
     return case.name == "ZeroOne" or case.options.get("detach_focal_weight", False)
 
 
+LEAST = {"Charbonnier": "epsilon"}  # the option that is the value where there is no error, of those where it is not 0
+
+
 ROOT_OF_REDUCED = {"RootMeanSquaredError"}  # with scope="batch"
 
 
@@ -139,8 +144,13 @@ class Case:
         return self if part is None else Case(type(part), part.get_config())
 
     @property
+    def declared(self):
+        """The kind of data that the loss, or the first one inside, says that it takes."""
+        return self.inner.build().targets(np.zeros((2, CLASSES)))
+
+    @property
     def kind(self):
-        """What the labels are: "real", "binary", "one_hot" or "indices"."""
+        """What the data are: "real", "repeated", "binary", "one_hot" or "indices"."""
         case = self.inner
         if case.labels:
             return case.labels
@@ -148,9 +158,11 @@ class Case:
             return "binary" if case.options.get("multi_label") else "indices"
         if issubclass(case.cls, Overlap):
             return "indices" if case.options.get("mode") == "multiclass" else "binary"
-        data = case.build().targets(np.zeros((2, CLASSES)))
+        data = case.declared
         if isinstance(data, targets.Classes):
             return label_kinds(case.build())[0]
+        if isinstance(data, targets.Repeated):
+            return "repeated"
         return "binary" if isinstance(data, targets.Binary) else "real"
 
     @property
@@ -180,6 +192,8 @@ class Case:
         logits = rng.normal(0, 1.5, (*shape, CLASSES))
         if self.kind == "real":
             return (logits + rng.normal(0, 1.2, logits.shape)).astype(dtype), logits.astype(dtype)
+        if self.kind == "repeated":
+            return rng.normal(0, 2, shape).astype(dtype), logits.astype(dtype)
         if self.kind == "binary":
             y_true, activation = (rng.random(logits.shape) < 0.4).astype(dtype), special.expit
         else:
@@ -210,7 +224,8 @@ def other_values(name, option):
     if isinstance(option, Integer):
         return [1]
     if isinstance(option, Number):
-        inside = option.low + 0.3 * (option.high - option.low) if np.isfinite(option.high) else option.low + 0.7
+        low = option.low if np.isfinite(option.low) else 0
+        inside = low + 0.3 * (option.high - low) if np.isfinite(option.high) else low + 0.7
         return [inside, [inside] * (CLASSES - 1) + [option.low + 0.1]] if option.per else [inside]
     raise NotImplementedError(f"say which values a {type(option).__name__} can have")
 

@@ -92,7 +92,7 @@ def get(identifier: str | dict[str, Any] | keras.losses.Loss, **options: Any) ->
         if name.replace("_", "") == wanted:
             cls.check_known(options)
             return cls(**options)
-    near = difflib.get_close_matches(snake_case(identifier), _registry, n=3, cutoff=0.4)
+    near = difflib.get_close_matches(snake_case(identifier), _registry, n=3, cutoff=0.5)
     raise ValueError(
         f"keras_lossbox.get: no loss is named {identifier!r}."
         + (f" Did you mean {' or '.join(map(repr, near))}?" if near else "")

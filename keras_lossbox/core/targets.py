@@ -147,6 +147,28 @@ class Regions(Real):
 
 
 @dataclasses.dataclass(frozen=True)
+class Repeated(Real):
+    """Several predictions of each label, along the last axis of y_pred: quantiles, or the members of an ensemble.
+
+    y_true has the shape of y_pred without that axis, or with 1 in it; with `each` it may also have one label for each.
+    """
+
+    hint: str = " Labels have the shape of y_pred without its last axis, the predictions of one label."
+    each: bool = True
+
+    def align(self, y_true: Any, y_pred: Any, sizes: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
+        if len(sizes) < 2:
+            return super().align(y_true, y_pred, sizes)
+        if len(y_true.shape) == len(sizes) - 1:
+            y_true = ops.expand_dims(with_sizes(y_true, y_pred, sizes[:-1], self.hint), -1)
+        elif not self.each or y_true.shape[-1] == 1:
+            y_true = with_sizes(y_true, y_pred, (*sizes[:-1], 1), self.hint)
+        else:
+            return super().align(y_true, y_pred, sizes)
+        return ops.cast(y_true, y_pred.dtype), y_pred, sizes
+
+
+@dataclasses.dataclass(frozen=True)
 class Parameters(Real):
     """Parameters of a distribution: the last axis of y_pred holds `count` blocks of the size of y_true's last axis.
 

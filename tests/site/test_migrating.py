@@ -35,6 +35,7 @@ RECORDED = {
     'nn.MSELoss(reduction="sum")(u, t)': 30.164554595947266,
     "nn.SmoothL1Loss(beta=0.5)(u, t)": 1.1095770597457886,
     "nn.HuberLoss(delta=0.5)(u, t)": 0.5547885298728943,
+    "2.5**2 * (((u - t) / 2.5) ** 2 + 1).sqrt().sub(1).mean()": 1.0780919790267944,
     "nn.BCEWithLogitsLoss()(z, y)": 0.9978294968605042,
     "nn.BCEWithLogitsLoss(pos_weight=c)(z, y)": 1.6101561784744263,
     "nn.BCEWithLogitsLoss(weight=w)(z, y)": 1.1286611557006836,
@@ -95,6 +96,20 @@ class SigmoidFocalCrossEntropy:
         alpha = y * self.alpha + (1 - y) * (1 - self.alpha)
         losses = np.sum(alpha * (1 - p_t) ** self.gamma * -np.log(p_t), -1)  # for y of 0 and 1
         return losses if self.reduction == "none" else np.mean(losses)
+
+
+class PinballLoss:
+    """TensorFlow Addons's, in numpy: it does not run with Keras 3.
+
+    Source: https://github.com/tensorflow/addons/blob/v0.23.0/tensorflow_addons/losses/quantiles.py
+    """
+
+    def __init__(self, tau=0.5):
+        self.tau = tau
+
+    def __call__(self, y_true, y_pred):
+        error = np.float64(y_true) - np.float64(y_pred)
+        return np.mean(np.maximum(self.tau * error, (self.tau - 1) * error))
 
 
 def tables():
@@ -160,7 +175,8 @@ def test_keras(theirs, ours, here):
 
 @pytest.mark.parametrize("theirs, ours", [row[:2] for row in ROWS["TensorFlow Addons"]])
 def test_tensorflow_addons(theirs, ours, here):
-    tfa = types.SimpleNamespace(losses=types.SimpleNamespace(SigmoidFocalCrossEntropy=SigmoidFocalCrossEntropy))
+    losses = {cls.__name__: cls for cls in (SigmoidFocalCrossEntropy, PinballLoss)}
+    tfa = types.SimpleNamespace(losses=types.SimpleNamespace(**losses))
     assert_same(eval(ours, here), eval(theirs, data() | {"tfa": tfa}))
 
 
