@@ -260,6 +260,24 @@ class FocalTversky(Loss):
         include_background: bool = True,
     ) -> None: ...
 
+class GaussianNLL(Loss):
+    full: Any
+    eps: Any
+    parameterization: Any
+    beta: Any
+    def __init__(
+        self,
+        full: bool = False,
+        eps: float = 1e-06,
+        parameterization: Literal[
+            "variance", "log_variance", "softplus_variance", "scale", "log_scale", "softplus_scale"
+        ] = "variance",
+        beta: float = 0.0,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+    ) -> None: ...
+
 class GeneralRobust(Loss):
     alpha: Any
     scale: Any
@@ -384,6 +402,20 @@ class L2Norm(Loss):
         axes: Literal["last", "sample"] = "last",
     ) -> None: ...
 
+class LaplaceNLL(Loss):
+    full: Any
+    eps: Any
+    parameterization: Any
+    def __init__(
+        self,
+        full: bool = False,
+        eps: float = 1e-06,
+        parameterization: Literal["scale", "log_scale", "softplus_scale"] = "scale",
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+    ) -> None: ...
+
 class LogCosh(Loss):
     axis: Any
     def __init__(
@@ -473,6 +505,20 @@ class MeanSquaredError(Loss):
         dtype: DType = None,
         *,
         axis: int | None = -1,
+    ) -> None: ...
+
+class MixtureNLL(Loss):
+    components: Any
+    eps: Any
+    parameterization: Any
+    def __init__(
+        self,
+        components: int,
+        eps: float = 1e-06,
+        parameterization: Literal["log_scale", "scale", "softplus_scale"] = "log_scale",
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
     ) -> None: ...
 
 class Poly1Crossentropy(Loss):
@@ -579,6 +625,22 @@ class SparseCategoricalFocalCrossentropy(Loss):
         *,
         class_weight: float | Sequence[float] | ArrayLike | None = None,
         ignore_class: int | None = None,
+    ) -> None: ...
+
+class StudentTNLL(Loss):
+    df: Any
+    full: Any
+    eps: Any
+    parameterization: Any
+    def __init__(
+        self,
+        df: float | None = None,
+        full: bool = False,
+        eps: float = 1e-06,
+        parameterization: Literal["scale", "log_scale", "softplus_scale"] = "scale",
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
     ) -> None: ...
 
 class SymmetricCrossentropy(Loss):

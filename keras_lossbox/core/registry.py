@@ -13,8 +13,13 @@ __version__ = "0.1.0"
 _registry: dict[str, type[Any]] = {}  # snake_case name -> class
 
 
+_GIVEN = {"StudentTNLL": "student_t_nll"}  # where the rule does not find the words
+
+
 def snake_case(name: str) -> str:
     """`BinaryCrossentropy` as `binary_crossentropy`."""
+    if name in _GIVEN:
+        return _GIVEN[name]
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 

@@ -173,15 +173,19 @@ class Parameters(Real):
     """Parameters of a distribution: the last axis of y_pred holds `count` blocks of the size of y_true's last axis.
 
     For two outputs and a Gaussian `[mean_1, mean_2, variance_1, variance_2]`: two `Dense` layers and a `Concatenate`.
+    `shared` parameters that all outputs have in common stand before them.
     """
 
     count: int = 2
+    shared: int = 0
 
     def align(self, y_true: Any, y_pred: Any, sizes: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
-        outputs, rest = divmod(y_pred.shape[-1] or 0, self.count)  # (a size that only the run knows does not do)
-        if rest or not outputs:
+        size = (y_pred.shape[-1] if sizes else None) or 0  # (a size that only the run knows does not do)
+        outputs, rest = divmod(size - self.shared, self.count)
+        if rest or outputs < 1:
+            more = f", and {self.shared} that they share" if self.shared else ""
             raise ValueError(
-                f"the last axis of y_pred must hold {self.count} parameters for each output. "
+                f"the last axis of y_pred must hold {self.count} parameters for each output{more}. "
                 f"Received: y_pred.shape={tuple(y_pred.shape)}"
             )
         if outputs == 1 and len(y_true.shape) == len(sizes) - 1:

@@ -1,5 +1,15 @@
 """The losses: a file is a kind of data, a class is a loss. Importing this package registers them."""
 
-from keras_lossbox.losses import binary, categorical, composite, focal, overlap, quantile, regression, robust
+from keras_lossbox.losses import (
+    binary,
+    categorical,
+    composite,
+    focal,
+    likelihood,
+    overlap,
+    quantile,
+    regression,
+    robust,
+)
 
-__all__ = ["binary", "categorical", "composite", "focal", "overlap", "quantile", "regression", "robust"]
+__all__ = ["binary", "categorical", "composite", "focal", "likelihood", "overlap", "quantile", "regression", "robust"]

@@ -16,7 +16,14 @@ from keras_lossbox.losses.binary import BalancedBinaryCrossentropy
 from keras_lossbox.losses.composite import Masked, WeightedSum
 
 HERE = "keras_lossbox.plots"
-KINDS = ("real", "positive", "binary", "classes", "pixels")  # the later, the more it asks of the labels' shape
+KINDS = (
+    "real",
+    "positive",
+    "parameters",
+    "binary",
+    "classes",
+    "pixels",
+)  # the later, the more it asks of the labels' shape
 CLASSES = 3
 PIXELS = 4
 MOST_CLASSES = 10  # that are drawn one by one, where they have weights of their own
@@ -28,7 +35,14 @@ _KINDS_OF_KERAS = {
     **dict.fromkeys(["CategoricalHinge", "CategoricalGeneralizedCrossEntropy", "KLDivergence"], "classes"),
     **dict.fromkeys(["CosineSimilarity", "Circle", "CTC"]),
 }
-_KINDS = {targets.Regions: "pixels", targets.Classes: "classes", targets.Binary: "binary", targets.Real: "real"}
+_KINDS = {
+    targets.Regions: "pixels",
+    targets.Classes: "classes",
+    targets.Binary: "binary",
+    targets.Real: "real",
+    targets.Repeated: "real",
+    targets.Parameters: "parameters",
+}
 _INDICES_OF_KERAS = ("SparseCategoricalCrossentropy", "CategoricalGeneralizedCrossEntropy")
 
 
@@ -134,6 +148,17 @@ def _real(parts, entries, indices):
     return View(across, "prediction", (-reach, reach), [Curve("", target * one, target * one, one)])
 
 
+def _parameters(parts, entries, indices):
+    """Along the locations, which are the first half of what is not shared, at a target and other parameters of 1."""
+    declared = next(kind for part in parts if isinstance(kind := _declared(part), targets.Parameters))
+    size = declared.shared + declared.count
+    slope = (
+        (np.arange(size) >= declared.shared) & (np.arange(size) < size - declared.count + declared.count // 2)
+    ) * 1.0
+    across = "first parameter (the target and the other parameters are 1)"
+    return View(across, "first parameter", (-2, 4), [Curve("", np.ones((1, 1)), 1 - slope[None], slope[None])])
+
+
 def _positive(parts, entries, indices):
     one = np.ones(_shape(parts, entries or 1))
     return View("prediction (the target is 1)", "prediction", (0.02, 3), [Curve("", one, 0 * one, one)])
@@ -174,7 +199,14 @@ def _pixels(parts, entries, indices):
     return View(across, variable, limits, [curve])
 
 
-_VIEWS = {"real": _real, "positive": _positive, "binary": _binary, "classes": _classes, "pixels": _pixels}
+_VIEWS = {
+    "real": _real,
+    "positive": _positive,
+    "parameters": _parameters,
+    "binary": _binary,
+    "classes": _classes,
+    "pixels": _pixels,
+}
 
 
 def _line(true, variable, count, other_logits=0):

@@ -182,14 +182,14 @@ def test_python_lists_are_arrays(case, rng):
 
 @every_case()
 def test_aligns_one_output_per_sample(case, rng):
-    if case.kind in ("one_hot", "indices") or any(isinstance(v, list) for v in case.inner.options.values()):
+    if case.kind in ("one_hot", "indices", "repeated") or any(isinstance(v, list) for v in case.inner.options.values()):
         pytest.skip("takes at least two classes, or one label for each number of an option")
-    y_true, y_pred = (column[:, :1] for column in case.data(rng))
+    y_true, y_pred = case.data(rng, outputs=1)
     loss = case.build(reduction="none")
     expected = numpy(loss(y_true, y_pred)).reshape(-1)
     weights = np.arange(6.0)
     for labels in (y_true, y_true[:, 0]):
-        for predictions in (y_pred, y_pred[:, 0]):
+        for predictions in (y_pred, y_pred[:, 0]) if y_pred.shape[1] == 1 else (y_pred,):
             np.testing.assert_array_equal(numpy(loss(labels, predictions)).reshape(-1), expected)
             total = numpy(case.build(reduction="sum")(labels, predictions, weights))
             if not case.is_batch_statistic and case.name not in ROOT_OF_REDUCED:
@@ -200,7 +200,7 @@ def test_aligns_one_output_per_sample(case, rng):
 def test_refuses_shapes_that_do_not_fit(case, rng):
     y_true, y_pred = case.data(rng)
     wrong = [y_true[:5], y_true[:1], y_true[None], np.stack([y_true] * 2, -1)]
-    if case.kind in ("real", "binary"):
+    if case.kind in ("real", "amounts", "parameters", "binary"):
         wrong += [y_true[:, :1], y_true[:, :2], y_true[:, 0]]
     if case.kind == "one_hot" and "indices" not in label_kinds(case.build()):
         wrong += [y_true[:, :1], y_true[:, 0]]
@@ -402,10 +402,7 @@ def test_gradient_is_the_derivative_along_every_coordinate(case, rng):
 @every_case()
 def test_extreme_predictions_keep_value_and_gradient_finite(case, rng):
     y_true, y_pred = case.data(rng)
-    extremes = (
-        np.eye(CLASSES, dtype="float32")[[0, 1, 2, 2, 1, 0]] if case.takes_probabilities else np.sign(y_pred) * 1e4
-    )
-    value, gradient = evaluate(case.build(), y_true, extremes.astype("float32"))
+    value, gradient = evaluate(case.build(), y_true, case.extremes(y_pred))
     assert np.isfinite(value)
     assert np.all(np.isfinite(gradient))
     if case.kind == "real":  # the other extreme: no error at all

@@ -35,6 +35,8 @@ RECORDED = {
     'nn.MSELoss(reduction="sum")(u, t)': 30.164554595947266,
     "nn.SmoothL1Loss(beta=0.5)(u, t)": 1.1095770597457886,
     "nn.HuberLoss(delta=0.5)(u, t)": 0.5547885298728943,
+    "nn.GaussianNLLLoss()(u, t, v)": 1.200940489768982,
+    "nn.GaussianNLLLoss(full=True, eps=0.5)(u, t, v)": 2.1272966861724854,
     "2.5**2 * (((u - t) / 2.5) ** 2 + 1).sqrt().sub(1).mean()": 1.0780919790267944,
     "nn.BCEWithLogitsLoss()(z, y)": 0.9978294968605042,
     "nn.BCEWithLogitsLoss(pos_weight=c)(z, y)": 1.6101561784744263,
@@ -75,6 +77,8 @@ def data():
         "w": np.where(rng.random((n, d)) < 0.3, 0, rng.uniform(0.5, 2, (n, d))),
         "s": np.array([0.5, 0.0, 2.0, 1.25]),
         "c": np.array([0.5, 3.0, 1.25]),
+        "v": rng.uniform(0.2, 3, (n, d)),
+        "k": rng.poisson(1.5, (n, d)),
     }
     return {name: x.astype("float32") for name, x in found.items()} | {"ids": ids, "map_ids": map_ids}
 

@@ -88,6 +88,17 @@ FORMULAS = [  # loss, kind, curves of value and gradient in x
         [(lambda x: np.where(abs(x) < 2, x**2 / 2, 2 * abs(x) - 2), lambda x: np.clip(x, -2, 2))],
     ),
     (box.LogCosh(), None, [(lambda x: np.log(np.cosh(x)), np.tanh)]),
+    (box.GaussianNLL(), None, [(lambda x: (x - 1) ** 2 / 2, lambda x: x - 1)]),
+    (
+        box.MixtureNLL(3),  # of equal components, with scales of e
+        None,
+        [(lambda x: (x - 1) ** 2 / 2 / np.e**2 + 1 + np.log(2 * np.pi) / 2, lambda x: (x - 1) / np.e**2)],
+    ),
+    (
+        box.Quantile([0.2, 0.5]),
+        None,
+        [(lambda x: np.where(x > 0, 0.65 * x, -0.35 * x), lambda x: 0.65 * (x > 0) - 0.35 * (x < 0))],
+    ),
     (
         box.BinaryCrossentropy(**LOGITS, pos_weight=3.0),
         None,
