@@ -75,6 +75,9 @@ EXTRA = {
     "SmoothL1": [{"beta": 0.0}],
     "GeneralRobust": [{"alpha": "-inf", "scale": 2.5}, {"alpha": 0.0}],
     "Quantile": [{"quantile": [0.1, 0.5, 0.9], "delta": 0.5}],
+    "Poisson": [{"log_input": True, "full": True}, {"axis": None}],
+    "Tweedie": [{"power": 2.0, "form": "deviance"}, {"log_input": True, "form": "deviance"}],
+    "NegativeBinomialNLL": [{"parameterization": "identity"}],
     "GaussianNLL": [{"parameterization": "log_variance", "full": True}],
     "StudentTNLL": [{"df": 3.0, "parameterization": "softplus_scale"}, {"parameterization": "log_scale"}],
     "BinaryFocalCrossentropy": [
@@ -114,6 +117,8 @@ def has_other_gradient(case):
 
 LEAST = {"Charbonnier": "epsilon"}  # the option that is the value where there is no error, of those where it is not 0
 
+
+SELECTIVE = {"ZeroInflatedLogNormal"}  # of some predictions, depending on the label, nothing enters the formula
 
 ROOT_OF_REDUCED = {"RootMeanSquaredError"}  # with scope="batch"
 
@@ -246,6 +251,8 @@ def other_values(name, option):
         return list(option.names)
     if name == "weights":
         return [[0.5, 2.0]]
+    if name == "power":  # of a distribution: none is between 0 and 1
+        return [1.0, 3.0]
     if isinstance(option, Integer):
         return [1]
     if isinstance(option, Number):

@@ -5,6 +5,7 @@ by it.
 """
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -29,6 +30,9 @@ class Real:
     from_logits: bool | None = None  # None where y_pred is neither logits nor probabilities
     across: bool = False
     hint: str = ""  # what to do about labels of another shape
+    low: float = -math.inf
+    high: float = math.inf
+    above: bool = False
 
     activation: ClassVar[str | None] = None  # "sigmoid" or "softmax", if it makes such probabilities of such logits
     label_axis: ClassVar[int] = -1  # of y_pred: options with one number for each label or class run along it

@@ -19,8 +19,8 @@ def log_gamma_ratio(x, y):
 
 
 def scaled_log_gamma_ratio(x, y):
-    """The same less y log(max(x, 1)): what is left for large x is about y (y - 1) / 2x."""
-    return _log_gamma_ratio(x, y, ops.where(x > 1, x, 1))
+    """For x > 8 the same less y log x: what is left for large x is about y (y - 1) / 2x."""
+    return _log_gamma_ratio(x, y, ops.where(x > SHIFT, x, 1))
 
 
 def _log_gamma_ratio(x, y, unit):

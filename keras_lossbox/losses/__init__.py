@@ -4,6 +4,7 @@ from keras_lossbox.losses import (
     binary,
     categorical,
     composite,
+    counts,
     focal,
     likelihood,
     overlap,
@@ -12,4 +13,15 @@ from keras_lossbox.losses import (
     robust,
 )
 
-__all__ = ["binary", "categorical", "composite", "focal", "likelihood", "overlap", "quantile", "regression", "robust"]
+__all__ = [
+    "binary",
+    "categorical",
+    "composite",
+    "counts",
+    "focal",
+    "likelihood",
+    "overlap",
+    "quantile",
+    "regression",
+    "robust",
+]

@@ -23,7 +23,7 @@ from keras_lossbox.core.loss import Loss
 from keras_lossbox.core.options import Choice, Flag, Integer, Number
 from keras_lossbox.core.registry import register
 from keras_lossbox.functions.elementary import absolute, log1p_square, mean, sizes_of
-from keras_lossbox.functions.gamma import scaled_log_gamma_ratio
+from keras_lossbox.functions.gamma import SHIFT, scaled_log_gamma_ratio
 from keras_lossbox.functions.positive import positive, scale_of
 
 SCALES = ("scale", "log_scale", "softplus_scale")
@@ -210,9 +210,9 @@ class StudentTNLL(Likelihood):
             values = scale.log + 0.5 * (self.df + 1) * log1p_square(z / math.sqrt(self.df))
             return values + self._constant() if self.full else values
         values = scale.log + 0.5 * (df.value + 1) * log1p_square(z * df.root().inverse)
-        # Γ(½ ν + ½) / Γ(½ ν) is about the root of ½ ν, and ½ log ν less than that has few digits
+        # Γ(½ ν + ½) / Γ(½ ν) is about the root of ½ ν, and ½ log ν less its logarithm has few digits for large ν
         half = 0.5 * df.value
-        over = ops.where(half > 1, 2, df.value)  # ν / max(½ ν, 1)
+        over = ops.where(half > SHIFT, 2, df.value)
         values = values - scaled_log_gamma_ratio(half, 0.5 * ops.ones_like(half)) + 0.5 * ops.log(over)
         return values + 0.5 * math.log(math.pi) if self.full else values
 
@@ -220,6 +220,51 @@ class StudentTNLL(Likelihood):
         if self.df > 1e3:  # where the difference of two log Γ has lost digits, its series has them
             return LOG_ROOT_2PI + 1 / (4 * self.df) - 1 / (24 * self.df**3)
         return math.lgamma(self.df / 2) - math.lgamma((self.df + 1) / 2) + 0.5 * math.log(math.pi * self.df)
+
+
+@register
+class LogNormalNLL(Likelihood):
+    """The negative log-likelihood of a log-normal: positive amounts over orders of magnitude, with a predicted spread.
+
+        loss = mean(log s + ½ (log y - location)²/s²)
+
+    It is `GaussianNLL` of log y; exp(location) is the median of y, and exp(location + s²/2) its mean. With exact zeros
+    among the labels: `ZeroInflatedLogNormal`.
+
+    Args:
+        full: True adds the terms that do not depend on y_pred: log y + ½ log 2π.
+        eps: > 0, the least scale, where it is given as it is or through a softplus.
+        parameterization: what the second block of y_pred is: `"scale"`, `"log_scale"` or `"softplus_scale"`.
+        reduction, name, dtype: see `Loss`.
+
+    Shapes: y_pred `(n, ..., 2 outputs)`: the locations, then as many scales; y_true `(n, ..., outputs)`, or `(n, ...)`
+        for one output. One value per sample, `(n, ...)`.
+
+    Raises:
+        ValueError: for an option out of its range, a label that is not positive, or a y_pred that does not hold two
+            numbers for each label.
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> loss = keras_lossbox.LogNormalNLL(parameterization="log_scale")
+    >>> float(loss([[1.0]], [[2.0, 0.0]]))  # ½ (log 1 - 2)²
+    2.0
+
+    Reference: Johnson, Kotz and Balakrishnan, Continuous Univariate Distributions, volume 1, 1994, chapter 14
+    """
+
+    full = Flag(False)
+    eps = Number(1e-6, low=0, above=True)
+    parameterization = Choice(*SCALES)
+
+    def targets(self, y_pred):
+        return targets.Parameters(count=self.count, low=0, above=True)
+
+    def nll(self, y, location, scale):
+        log_y = ops.log(y)
+        values = gaussian_nll(log_y, location, scale, self.full)
+        return values + log_y if self.full else values
 
 
 @register

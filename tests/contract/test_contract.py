@@ -16,6 +16,7 @@ from cases import (
     LEAST,
     MAIN_CASES,
     ROOT_OF_REDUCED,
+    SELECTIVE,
     declared_options,
     every_case,
     has_other_gradient,
@@ -419,8 +420,9 @@ def counts(case, y_true, *place):
 def test_nan_that_counts_gives_nan(case, rng):
     y_true, y_pred = case.data(rng)
     loss = case.build()
+    slope = evaluate(loss, y_true, y_pred)[1] if case.name in SELECTIVE else np.ones_like(y_pred)
     for column in range(y_pred.shape[-1]):
-        if counts(case, y_true, 3, column):
+        if counts(case, y_true, 3, column) and slope[3, column]:
             bad = y_pred.copy()
             bad[3, column] = np.nan
             assert np.isnan(numpy(loss(y_true, bad)))

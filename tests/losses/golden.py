@@ -50,6 +50,8 @@ ROUNDED = {
     # exp(2 x), for a scale of exp(-20), multiplies the rounding of x by 40
     "gaussian_nll": 5,
     "laplace_nll": 3,
+    "tweedie": 3,  # the same, of a power of the mean
+    "negative_binomial_nll": 6,  # the slope in the size is what is left of terms as large as the label
 }
 
 
@@ -109,6 +111,9 @@ class Case(NamedTuple):
         declared = self.build().targets(np.zeros(self.shape))
         if isinstance(declared, targets.Parameters):
             return self._parameters(rng, declared, dtype)
+        if self.labels in ("amounts", "zeros", "counts"):
+            y, z = amounts(rng, self.labels, self.shape)
+            return y.astype(dtype), (z if self.options.get("log_input") else np.exp(z)).astype(dtype)
         axis, from_logits = self.options.get("axis", -1), self.options.get("from_logits", False)
         z = 2.5 * rng.normal(size=self.shape)
         if self.labels in ("real", "no_hit"):

@@ -25,6 +25,7 @@ NUMPY_CASES = [
     *grid("gaussian_nll", DEEP, "real", eps=[0.5], beta=[1.0]),
     *grid("laplace_nll", SHAPES, "real", parameterization=SCALES, full=[False, True]),
     *grid("student_t_nll", SHAPES, "real", df=[0.7, 4.0, None], parameterization=SCALES, full=[False, True]),
+    *grid("log_normal_nll", SHAPES, "amounts", parameterization=SCALES, full=[False, True]),
     *grid("mixture_nll", SHAPES, "real", components=[1, 3], parameterization=SCALES),
 ]
 
@@ -49,6 +50,7 @@ EDGES = [  # of one label: huge and tiny scales, no error, large ones, many degr
     *(("student_t_nll", {"df": 3.0, **LOG}, 0, [e, s]) for e in (0.0, 1e-3, 1e6) for s in (-30.0, -5.0, 15.0)),
     *(("student_t_nll", {"df": df, **LOG}, 0, [2.0, 0.5]) for df in (1e-3, 999.0, 1001.0)),
     *(("student_t_nll", LOG, 0, [2.5, 0.5, nu]) for nu in (-8.0, -1.0, 0.0, 3.0, 6.0)),
+    *(("log_normal_nll", LOG, y, [1.0, s]) for y in (1e-30, 0.1, 1e30) for s in (-5.0, 15.0)),
     *(("mixture_nll", {"components": 2}, 0, [z, -z, 1.0, 1e3, s, -s]) for z in (0.0, 60.0) for s in (0.0, 5.0)),
 ]
 
@@ -250,6 +252,16 @@ def test_student_t_with_many_degrees_of_freedom_is_gaussian(data, s):
     np.testing.assert_allclose(learned[0], gaussian[0], rtol=1e-3 if BACKEND != "tensorflow" else 1e-7)
 
 
+@identity(reals(-5, 5), st.floats(-2, 2))
+def test_log_normal_is_gaussian_of_the_logarithm(data, s):
+    y, x = data
+    y_pred = blocks(x, s + 0 * x)
+    for full in (False, True):
+        value, slope = evaluate("log_normal_nll", np.exp(y), y_pred, parameterization="log_scale", full=full)
+        gaussian = evaluate("gaussian_nll", y, y_pred, parameterization="log_scale", full=full)
+        assert_same((value - full * np.mean(y, -1), slope), gaussian)
+
+
 @identity(reals(), st.floats(-2, 2), st.integers(1, 3))
 def test_equal_components_are_one(data, s, components):
     y, x = data
@@ -262,7 +274,7 @@ def test_equal_components_are_one(data, s, components):
 
 
 def test_two_layers_and_a_concatenate_learn_the_mean_and_the_scale(rng):
-    """As docs/reference/likelihood.md writes it, on noise of a scale that depends on x; oracle: the line it came from."""
+    """As docs/reference/likelihood.md writes it, on noise of a scale that depends on x; oracle: its line."""
     x = rng.uniform(-1, 1, (512, 1)).astype("float32")
     y = 2 * x + np.exp(x - 1) * rng.normal(size=x.shape)
     keras.utils.set_random_seed(0)
