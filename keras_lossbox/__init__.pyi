@@ -183,6 +183,16 @@ class Charbonnier(Loss):
         axis: int | None = -1,
     ) -> None: ...
 
+class CoxPH(Loss):
+    ties: Any
+    def __init__(
+        self,
+        ties: Literal["breslow", "efron"] = "breslow",
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+    ) -> None: ...
+
 class Dice(Loss):
     smooth: Any
     squared: Any
@@ -212,6 +222,27 @@ class Dice(Loss):
         class_weight: float | Sequence[float] | ArrayLike | None = None,
         ignore_class: int | None = None,
         include_background: bool = True,
+    ) -> None: ...
+
+class DiscreteHazard(Loss):
+    labels: Any
+    def __init__(
+        self,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        labels: Literal["index", "intervals"] = "index",
+    ) -> None: ...
+
+class EnsembleCRPS(Loss):
+    fair: Any
+    def __init__(
+        self,
+        fair: bool = False,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
     ) -> None: ...
 
 class Expectile(Loss):
@@ -258,6 +289,20 @@ class FocalTversky(Loss):
         class_weight: float | Sequence[float] | ArrayLike | None = None,
         ignore_class: int | None = None,
         include_background: bool = True,
+    ) -> None: ...
+
+class GaussianCRPS(Loss):
+    eps: Any
+    parameterization: Any
+    def __init__(
+        self,
+        eps: float = 1e-06,
+        parameterization: Literal[
+            "scale", "log_scale", "softplus_scale", "variance", "log_variance", "softplus_variance"
+        ] = "scale",
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
     ) -> None: ...
 
 class GaussianNLL(Loss):
@@ -427,6 +472,20 @@ class LogCosh(Loss):
         axis: int | None = -1,
     ) -> None: ...
 
+class LogNormalNLL(Loss):
+    full: Any
+    eps: Any
+    parameterization: Any
+    def __init__(
+        self,
+        full: bool = False,
+        eps: float = 1e-06,
+        parameterization: Literal["scale", "log_scale", "softplus_scale"] = "scale",
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+    ) -> None: ...
+
 class LovaszHinge(Loss):
     mode: Any
     per_sample: Any
@@ -519,6 +578,38 @@ class MixtureNLL(Loss):
         reduction: Reduction = "sum_over_batch_size",
         name: str | None = None,
         dtype: DType = None,
+    ) -> None: ...
+
+class NegativeBinomialNLL(Loss):
+    full: Any
+    parameterization: Any
+    eps: Any
+    def __init__(
+        self,
+        full: bool = True,
+        parameterization: Literal["log", "softplus", "identity"] = "log",
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        eps: float = 1e-06,
+    ) -> None: ...
+
+class Poisson(Loss):
+    full: Any
+    log_input: Any
+    axis: Any
+    epsilon: Any
+    def __init__(
+        self,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        full: bool = False,
+        log_input: bool = False,
+        axis: int | None = -1,
+        epsilon: float | None = None,
     ) -> None: ...
 
 class Poly1Crossentropy(Loss):
@@ -697,6 +788,25 @@ class Tversky(Loss):
         include_background: bool = True,
     ) -> None: ...
 
+class Tweedie(Loss):
+    power: Any
+    form: Any
+    log_input: Any
+    axis: Any
+    epsilon: Any
+    def __init__(
+        self,
+        power: float = 1.5,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        form: Literal["nll", "deviance"] = "nll",
+        log_input: bool = False,
+        axis: int | None = -1,
+        epsilon: float | None = None,
+    ) -> None: ...
+
 class WeightedSum(Loss):
     losses: Any
     weights: Any
@@ -709,6 +819,11 @@ class WeightedSum(Loss):
         dtype: DType = None,
     ) -> None: ...
     def metrics(self) -> list[MeanLoss]: ...
+
+class ZeroInflatedLogNormal(Loss):
+    def __init__(
+        self, name: str | None = None, reduction: Reduction = "sum_over_batch_size", dtype: DType = None
+    ) -> None: ...
 
 class ZeroOne(Loss):
     from_logits: Any

@@ -118,7 +118,10 @@ def has_other_gradient(case):
 LEAST = {"Charbonnier": "epsilon"}  # the option that is the value where there is no error, of those where it is not 0
 
 
-SELECTIVE = {"ZeroInflatedLogNormal"}  # of some predictions, depending on the label, nothing enters the formula
+SELECTIVE = {
+    "ZeroInflatedLogNormal",
+    "CoxPH",
+}  # of some predictions, depending on the label, nothing enters the formula
 
 ROOT_OF_REDUCED = {"RootMeanSquaredError"}  # with scope="batch"
 
@@ -195,6 +198,11 @@ class Case:
     @property
     def takes_probabilities(self):
         return "from_logits" in declared(self.inner.cls) and not self.inner.options.get("from_logits")
+
+    def defined(self, y_true):
+        """Which samples have a value."""
+        by_events = self.kind == "events" and self.declared.across
+        return y_true[..., 1] == 1 if by_events else np.ones(y_true.shape[:1], bool)
 
     @property
     def is_real(self):

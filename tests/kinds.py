@@ -24,16 +24,20 @@ class Real:
             return "parameters"
         if isinstance(self.data, targets.Repeated):
             return "repeated"
+        if isinstance(self.data, targets.Survival):
+            return "events"
         return "real" if self.low == -np.inf else "amounts"
 
     def size(self, outputs):
         """How long the last axis of y_pred is."""
+        if self.kind == "events" and self.data.intervals is None:
+            return 1
         return self.data.shared + self.data.count * outputs if self.of_parameters else outputs
 
     def bounded(self, outputs):
         """Which entries of the last axis of y_pred stand for positive numbers."""
         if not self.of_parameters:
-            return np.full(outputs, self.low >= 0)
+            return np.full(self.size(outputs), self.low >= 0)
         free = 0 if self.low >= 0 else self.data.shared + self.data.count // 2 * outputs
         return np.arange(self.size(outputs)) >= free
 
@@ -44,6 +48,8 @@ class Real:
 
     def draw(self, rng, shape, outputs):
         """Labels and predictions for samples of `shape`. (Those at 1 and above are what no `eps` changes.)"""
+        if self.kind == "events":
+            return self.draw_events(rng, shape, outputs)
         z = rng.normal(0, 1.5, (*shape, self.size(outputs)))
         y_pred = np.where(self.bounded(outputs), 1 + np.abs(z), z)
         if self.kind == "repeated":
@@ -52,6 +58,16 @@ class Real:
         if self.low == -np.inf:
             return near, y_pred
         return np.exp(near / 2) if self.data.above else np.floor(np.exp(near / 2)), y_pred
+
+    def draw_events(self, rng, shape, intervals):
+        """Times, some of them equal, and whether there was an event; or whether and where, among intervals."""
+        shape = shape if self.data.intervals else shape[:1]
+        y_pred, event = rng.normal(0, 1.5, (*shape, self.size(intervals))), rng.random(shape) < 0.6
+        last = rng.integers(0, intervals, shape)
+        if self.data.intervals != "intervals":
+            return np.stack([last if self.data.intervals else last / 2 + 0.5, event], -1), y_pred
+        failed = (np.arange(intervals) == last[..., None]) & event[..., None]
+        return np.concatenate([(np.arange(intervals) <= last[..., None]) & ~failed, failed], -1), y_pred
 
     def extremes(self, shape):
         """Predictions as far off as can be: ±1e4; ±30 for what is exponentiated; 0 and 1e4 for positive ones."""

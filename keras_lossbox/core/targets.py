@@ -199,6 +199,36 @@ class Parameters(Real):
 
 
 @dataclasses.dataclass(frozen=True)
+class Survival(Real):
+    """The time until an event, or until it was last known not to have happened.
+
+    Labels `(n, ..., 2)`: the time, and 1 for an event or 0 for censored. For `intervals` y_pred has one number for each
+    interval of time: with `"index"` the first number of a label is the index of one, with `"intervals"` labels are
+    `(n, ..., 2 K)`, whether each interval was survived, and whether the event was in it. Otherwise y_pred is `(n, 1)`.
+    """
+
+    intervals: str | None = None
+
+    def align(self, y_true: Any, y_pred: Any, sizes: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
+        if len(sizes) == 1:
+            y_pred, sizes = ops.expand_dims(y_pred, -1), (*sizes, 1)
+        if self.intervals is None and (len(sizes) != 2 or y_pred.shape[-1] not in (1, None)):
+            raise ValueError(
+                f"`y_pred` must hold one number for each sample, (n, 1). Received: y_pred.shape={tuple(y_pred.shape)}"
+            )
+        columns, hint = (
+            (2, "a time and whether it is that of an event")
+            if self.intervals != "intervals"
+            else (
+                2 * sizes[-1],
+                "for each interval whether it was survived, and then for each whether the event was in it",
+            )
+        )
+        y_true = with_sizes(y_true, y_pred, (*sizes[:-1], columns), f" Labels are {hint}.")
+        return ops.cast(y_true, y_pred.dtype), y_pred, sizes
+
+
+@dataclasses.dataclass(frozen=True)
 class Pairs(Real):
     """Samples that are compared with each other: y_pred is one embedding per sample, `(n, d)`.
 

@@ -11,6 +11,8 @@ from keras_lossbox.losses import (
     quantile,
     regression,
     robust,
+    scores,
+    survival,
 )
 
 __all__ = [
@@ -24,4 +26,6 @@ __all__ = [
     "quantile",
     "regression",
     "robust",
+    "scores",
+    "survival",
 ]

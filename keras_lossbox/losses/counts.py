@@ -230,7 +230,7 @@ class NegativeBinomialNLL(Likelihood):
         link = "" if self.parameterization == "identity" else self.parameterization
         return [positive(x, link, self.eps) for x in blocks]
 
-    def nll(self, y, location, scale):
+    def formula(self, y, location, scale):
         log_mean, log_size, size = location.log, scale.log, scale.value
         many = size > SHIFT
         # of each pair the form without cancellation; log(1 + r/μ) = log(1 + μ/r) - log μ + log r
@@ -279,7 +279,7 @@ class ZeroInflatedLogNormal(Likelihood):
         logit, location, spread = blocks
         return logit, location, scale_of(spread, "softplus_scale", math.sqrt(1e-7))
 
-    def nll(self, y, logit, location, scale):
+    def formula(self, y, logit, location, scale):
         none = y <= 0
         log_y = ops.log(ops.where(none, 1, y))
         amount = gaussian_nll(log_y, location, scale, full=True) + log_y

@@ -34,9 +34,9 @@ LOG_ROOT_2PI = 0.5 * math.log(2 * math.pi)
 class Likelihood(Loss):
     """The mean over outputs of a formula of each label and the parameters that are predicted for it.
 
-    A subclass says how many parameters it has in `count`, and has a `nll(y, location, scale, ...)`: the first is given
-    as it is in y_pred, the second as a `Positive`, by `parameterization`, and further ones as `positive_parameter`
-    makes them.
+    A subclass says how many parameters it has in `count`, and has a `formula(y, location, scale, ...)`: the first is
+    given as it is in y_pred, the second as a `Positive`, by `parameterization`, and further ones as
+    `positive_parameter` makes them.
     """
 
     count = 2
@@ -46,7 +46,7 @@ class Likelihood(Loss):
         return targets.Parameters(count=self.count)
 
     def call(self, y_true, y_pred):
-        return mean(self.nll(y_true, *self.parameters(ops.split(y_pred, self.count, -1))), -1)
+        return mean(self.formula(y_true, *self.parameters(ops.split(y_pred, self.count, -1))), -1)
 
     def parameters(self, blocks):
         """The parameters from the blocks of y_pred."""
@@ -58,7 +58,7 @@ class Likelihood(Loss):
         """A parameter that is given in the way of the scale: as it is, by its logarithm or through a softplus."""
         return positive(x, self.parameterization.rpartition("_")[0], self.eps)
 
-    def nll(self, y, *parameters):
+    def formula(self, y, *parameters):
         """The loss of each label."""
         raise NotImplementedError
 
@@ -106,7 +106,7 @@ class GaussianNLL(Likelihood):
     parameterization = Choice(*VARIANCES, *SCALES)
     beta = Number(0.0, low=0, high=1)
 
-    def nll(self, y, location, scale):
+    def formula(self, y, location, scale):
         values = gaussian_nll(y, location, scale, self.full)
         return ops.stop_gradient(ops.exp(2 * self.beta * scale.log)) * values if self.beta else values
 
@@ -153,7 +153,7 @@ class LaplaceNLL(Likelihood):
     eps = Number(1e-6, low=0, above=True)
     parameterization = Choice(*SCALES)
 
-    def nll(self, y, location, scale):
+    def formula(self, y, location, scale):
         values = scale.log + absolute(y - location) * scale.inverse
         return values + math.log(2) if self.full else values
 
@@ -204,7 +204,7 @@ class StudentTNLL(Likelihood):
         """How many blocks y_pred has."""
         return 3 if self.df is None else 2
 
-    def nll(self, y, location, scale, df=None):
+    def formula(self, y, location, scale, df=None):
         z = (y - location) * scale.inverse
         if df is None:
             values = scale.log + 0.5 * (self.df + 1) * log1p_square(z / math.sqrt(self.df))
@@ -261,7 +261,7 @@ class LogNormalNLL(Likelihood):
     def targets(self, y_pred):
         return targets.Parameters(count=self.count, low=0, above=True)
 
-    def nll(self, y, location, scale):
+    def formula(self, y, location, scale):
         log_y = ops.log(y)
         values = gaussian_nll(log_y, location, scale, self.full)
         return values + log_y if self.full else values

@@ -298,6 +298,8 @@ def test_several_outputs(case, container, record_property):
 def test_labels_of_padded_steps_do_not_matter(case, mask_by, rng, record_property):
     tokens = np.array([[1, 2, 3, 4, 0], [4, 5, 6, 0, 0], [1, 6, 2, 3, 5]])
     y, _ = case.data(rng, tokens.shape)
+    if y.shape[: tokens.ndim] != tokens.shape:
+        pytest.skip("a loss of samples, not of steps")
     poisoned = y.copy()
     poisoned[tokens == 0] = np.nan if y.dtype.kind == "f" else 77  # 77 is no class
     keras.utils.set_random_seed(0)

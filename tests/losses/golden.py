@@ -118,6 +118,8 @@ class Case(NamedTuple):
         z = 2.5 * rng.normal(size=self.shape)
         if self.labels in ("real", "no_hit"):
             error = 2 * rng.normal(size=self.shape)
+            if isinstance(declared, targets.Repeated) and not declared.each and len(self.shape) > 1:
+                return (z - error)[..., 0].astype(dtype), z.astype(dtype)
             if self.labels == "real":
                 error *= rng.random(self.shape) > 0.1
                 error[0] = 0

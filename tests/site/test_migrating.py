@@ -35,6 +35,8 @@ RECORDED = {
     'nn.MSELoss(reduction="sum")(u, t)': 30.164554595947266,
     "nn.SmoothL1Loss(beta=0.5)(u, t)": 1.1095770597457886,
     "nn.HuberLoss(delta=0.5)(u, t)": 0.5547885298728943,
+    "nn.PoissonNLLLoss()(z, k)": 2.22001314163208,
+    "nn.PoissonNLLLoss(log_input=False, full=True)(v, k)": 2.5605099201202393,
     "nn.GaussianNLLLoss()(u, t, v)": 1.200940489768982,
     "nn.GaussianNLLLoss(full=True, eps=0.5)(u, t, v)": 2.1272966861724854,
     "2.5**2 * (((u - t) / 2.5) ** 2 + 1).sqrt().sub(1).mean()": 1.0780919790267944,
@@ -79,8 +81,11 @@ def data():
         "c": np.array([0.5, 3.0, 1.25]),
         "v": rng.uniform(0.2, 3, (n, d)),
         "k": rng.poisson(1.5, (n, d)),
+        "times": rng.gamma(2.0, 1.0, n),
+        "events": np.array([1, 0, 1, 1]),
     }
-    return {name: x.astype("float32") for name, x in found.items()} | {"ids": ids, "map_ids": map_ids}
+    indices = {"ids": ids, "map_ids": map_ids, "last": np.array([0, 2, 1, 2])}
+    return {name: x.astype("float32") for name, x in found.items()} | indices
 
 
 class SigmoidFocalCrossEntropy:
@@ -139,7 +144,7 @@ def here():
     """What the page's right-hand cells see."""
     namespace = {"__name__": "migrating", **{name: getattr(keras_lossbox, name) for name in keras_lossbox.__all__}}
     exec(blocks()[-1], namespace)
-    return namespace | {"ops": ops} | data()
+    return namespace | {"ops": ops, "np": np} | data()
 
 
 TABLES = tables()
@@ -184,6 +189,11 @@ def test_tensorflow_addons(theirs, ours, here):
     assert_same(eval(ours, here), eval(theirs, data() | {"tfa": tfa}))
 
 
+@pytest.mark.parametrize("theirs, ours", [row[1:3] for row in ROWS["elsewhere"]])
+def test_formulas(theirs, ours, here):
+    assert_same(eval(ours, here), eval(theirs, data() | {"np": np}))
+
+
 @pytest.mark.parametrize("in_tf1, in_pytorch, ours", [row[:3] for row in TABLES["Reduction in TensorFlow 1"]])
 def test_reductions(in_tf1, in_pytorch, ours, here):
     if in_pytorch:
@@ -202,7 +212,7 @@ def test_recorded_numbers_are_those_of_pytorch():
 
 def test_the_page_is_complete():
     text = {heading: " ".join(row[0] for row in rows) for heading, rows in ROWS.items()}
-    assert set(text) == {"TensorFlow 1", "PyTorch", "Keras", "TensorFlow Addons"}
+    assert set(text) == {"TensorFlow 1", "PyTorch", "Keras", "TensorFlow Addons", "elsewhere"}
     for name in ("L1Loss", "MSELoss", "CrossEntropyLoss", "BCEWithLogitsLoss", "SmoothL1Loss", "HuberLoss"):
         assert f"nn.{name}(" in text["PyTorch"]
     losses = [cls.__name__ for cls in keras_lossbox.available().values()]
