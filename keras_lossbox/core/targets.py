@@ -149,25 +149,81 @@ class Regions(Real):
 
 
 @dataclasses.dataclass(frozen=True)
+class Repeated(Real):
+    """Several predictions of each label, along the last axis of y_pred: quantiles, or the members of an ensemble.
+
+    y_true has the shape of y_pred without that axis, or with 1 in it; with `each` it may also have one label for each.
+    """
+
+    hint: str = " Labels have the shape of y_pred without its last axis, the predictions of one label."
+    each: bool = True
+
+    def align(self, y_true: Any, y_pred: Any, sizes: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
+        if len(sizes) < 2:
+            return super().align(y_true, y_pred, sizes)
+        if len(y_true.shape) == len(sizes) - 1:
+            y_true = ops.expand_dims(with_sizes(y_true, y_pred, sizes[:-1], self.hint), -1)
+        elif not self.each or y_true.shape[-1] == 1:
+            y_true = with_sizes(y_true, y_pred, (*sizes[:-1], 1), self.hint)
+        else:
+            return super().align(y_true, y_pred, sizes)
+        return ops.cast(y_true, y_pred.dtype), y_pred, sizes
+
+
+@dataclasses.dataclass(frozen=True)
 class Parameters(Real):
     """Parameters of a distribution: the last axis of y_pred holds `count` blocks of the size of y_true's last axis.
 
     For two outputs and a Gaussian `[mean_1, mean_2, variance_1, variance_2]`: two `Dense` layers and a `Concatenate`.
+    `shared` parameters that all outputs have in common stand before them.
     """
 
     count: int = 2
+    shared: int = 0
 
     def align(self, y_true: Any, y_pred: Any, sizes: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
-        outputs, rest = divmod(y_pred.shape[-1] or 0, self.count)  # (a size that only the run knows does not do)
-        if rest or not outputs:
+        size = (y_pred.shape[-1] if sizes else None) or 0  # (a size that only the run knows does not do)
+        outputs, rest = divmod(size - self.shared, self.count)
+        if rest or outputs < 1:
+            more = f", and {self.shared} that they share" if self.shared else ""
             raise ValueError(
-                f"the last axis of y_pred must hold {self.count} parameters for each output. "
+                f"the last axis of y_pred must hold {self.count} parameters for each output{more}. "
                 f"Received: y_pred.shape={tuple(y_pred.shape)}"
             )
         if outputs == 1 and len(y_true.shape) == len(sizes) - 1:
             y_true = ops.expand_dims(y_true, -1)
         hint = f" Labels have the shape of y_pred with {outputs} in place of {y_pred.shape[-1]}."
         return ops.cast(with_sizes(y_true, y_pred, (*sizes[:-1], outputs), hint), y_pred.dtype), y_pred, sizes
+
+
+@dataclasses.dataclass(frozen=True)
+class Survival(Real):
+    """The time until an event, or until it was last known not to have happened.
+
+    Labels `(n, ..., 2)`: the time, and 1 for an event or 0 for censored. For `intervals` y_pred has one number for each
+    interval of time: with `"index"` the first number of a label is the index of one, with `"intervals"` labels are
+    `(n, ..., 2 K)`, whether each interval was survived, and whether the event was in it. Otherwise y_pred is `(n, 1)`.
+    """
+
+    intervals: str | None = None
+
+    def align(self, y_true: Any, y_pred: Any, sizes: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
+        if len(sizes) == 1:
+            y_pred, sizes = ops.expand_dims(y_pred, -1), (*sizes, 1)
+        if self.intervals is None and (len(sizes) != 2 or y_pred.shape[-1] not in (1, None)):
+            raise ValueError(
+                f"`y_pred` must hold one number for each sample, (n, 1). Received: y_pred.shape={tuple(y_pred.shape)}"
+            )
+        columns, hint = (
+            (2, "a time and whether it is that of an event")
+            if self.intervals != "intervals"
+            else (
+                2 * sizes[-1],
+                "for each interval whether it was survived, and then for each whether the event was in it",
+            )
+        )
+        y_true = with_sizes(y_true, y_pred, (*sizes[:-1], columns), f" Labels are {hint}.")
+        return ops.cast(y_true, y_pred.dtype), y_pred, sizes
 
 
 @dataclasses.dataclass(frozen=True)

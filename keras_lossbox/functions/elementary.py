@@ -86,6 +86,20 @@ def _log_cosh(x):
     return ops.log1p(2 * sinh_squared) + ops.relu(abs_x - 20)  # beyond 20 it is a straight line
 
 
+def log1p_square(x):
+    """log(1 + x²), also where x² overflows."""
+    abs_x = x * side(x)
+    far = abs_x > 1
+    near, away = ops.where(far, 0, abs_x), ops.where(far, abs_x, 1)
+    return ops.where(far, 2 * ops.log(away) + ops.log1p(1 / away / away), ops.log1p(ops.square(near)))
+
+
+def huber(x, delta):
+    """½ x² for |x| <= δ, and beyond it the straight line that goes on from there."""
+    abs_x = absolute(x)
+    return ops.where(abs_x <= delta, 0.5 * ops.square(x), delta * abs_x - 0.5 * delta**2)
+
+
 def one_minus_exp(x):
     """1 - exp(x) for x <= 0, with all its digits near 0: of a log-probability 1 - p."""
     return -ops.expm1(x)

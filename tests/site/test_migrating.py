@@ -35,6 +35,11 @@ RECORDED = {
     'nn.MSELoss(reduction="sum")(u, t)': 30.164554595947266,
     "nn.SmoothL1Loss(beta=0.5)(u, t)": 1.1095770597457886,
     "nn.HuberLoss(delta=0.5)(u, t)": 0.5547885298728943,
+    "nn.PoissonNLLLoss()(z, k)": 2.22001314163208,
+    "nn.PoissonNLLLoss(log_input=False, full=True)(v, k)": 2.5605099201202393,
+    "nn.GaussianNLLLoss()(u, t, v)": 1.200940489768982,
+    "nn.GaussianNLLLoss(full=True, eps=0.5)(u, t, v)": 2.1272966861724854,
+    "2.5**2 * (((u - t) / 2.5) ** 2 + 1).sqrt().sub(1).mean()": 1.0780919790267944,
     "nn.BCEWithLogitsLoss()(z, y)": 0.9978294968605042,
     "nn.BCEWithLogitsLoss(pos_weight=c)(z, y)": 1.6101561784744263,
     "nn.BCEWithLogitsLoss(weight=w)(z, y)": 1.1286611557006836,
@@ -74,8 +79,13 @@ def data():
         "w": np.where(rng.random((n, d)) < 0.3, 0, rng.uniform(0.5, 2, (n, d))),
         "s": np.array([0.5, 0.0, 2.0, 1.25]),
         "c": np.array([0.5, 3.0, 1.25]),
+        "v": rng.uniform(0.2, 3, (n, d)),
+        "k": rng.poisson(1.5, (n, d)),
+        "times": rng.gamma(2.0, 1.0, n),
+        "events": np.array([1, 0, 1, 1]),
     }
-    return {name: x.astype("float32") for name, x in found.items()} | {"ids": ids, "map_ids": map_ids}
+    indices = {"ids": ids, "map_ids": map_ids, "last": np.array([0, 2, 1, 2])}
+    return {name: x.astype("float32") for name, x in found.items()} | indices
 
 
 class SigmoidFocalCrossEntropy:
@@ -95,6 +105,20 @@ class SigmoidFocalCrossEntropy:
         alpha = y * self.alpha + (1 - y) * (1 - self.alpha)
         losses = np.sum(alpha * (1 - p_t) ** self.gamma * -np.log(p_t), -1)  # for y of 0 and 1
         return losses if self.reduction == "none" else np.mean(losses)
+
+
+class PinballLoss:
+    """TensorFlow Addons's, in numpy: it does not run with Keras 3.
+
+    Source: https://github.com/tensorflow/addons/blob/v0.23.0/tensorflow_addons/losses/quantiles.py
+    """
+
+    def __init__(self, tau=0.5):
+        self.tau = tau
+
+    def __call__(self, y_true, y_pred):
+        error = np.float64(y_true) - np.float64(y_pred)
+        return np.mean(np.maximum(self.tau * error, (self.tau - 1) * error))
 
 
 def tables():
@@ -120,7 +144,7 @@ def here():
     """What the page's right-hand cells see."""
     namespace = {"__name__": "migrating", **{name: getattr(keras_lossbox, name) for name in keras_lossbox.__all__}}
     exec(blocks()[-1], namespace)
-    return namespace | {"ops": ops} | data()
+    return namespace | {"ops": ops, "np": np} | data()
 
 
 TABLES = tables()
@@ -160,8 +184,14 @@ def test_keras(theirs, ours, here):
 
 @pytest.mark.parametrize("theirs, ours", [row[:2] for row in ROWS["TensorFlow Addons"]])
 def test_tensorflow_addons(theirs, ours, here):
-    tfa = types.SimpleNamespace(losses=types.SimpleNamespace(SigmoidFocalCrossEntropy=SigmoidFocalCrossEntropy))
+    losses = {cls.__name__: cls for cls in (SigmoidFocalCrossEntropy, PinballLoss)}
+    tfa = types.SimpleNamespace(losses=types.SimpleNamespace(**losses))
     assert_same(eval(ours, here), eval(theirs, data() | {"tfa": tfa}))
+
+
+@pytest.mark.parametrize("theirs, ours", [row[1:3] for row in ROWS["elsewhere"]])
+def test_formulas(theirs, ours, here):
+    assert_same(eval(ours, here), eval(theirs, data() | {"np": np}))
 
 
 @pytest.mark.parametrize("in_tf1, in_pytorch, ours", [row[:3] for row in TABLES["Reduction in TensorFlow 1"]])
@@ -182,7 +212,7 @@ def test_recorded_numbers_are_those_of_pytorch():
 
 def test_the_page_is_complete():
     text = {heading: " ".join(row[0] for row in rows) for heading, rows in ROWS.items()}
-    assert set(text) == {"TensorFlow 1", "PyTorch", "Keras", "TensorFlow Addons"}
+    assert set(text) == {"TensorFlow 1", "PyTorch", "Keras", "TensorFlow Addons", "elsewhere"}
     for name in ("L1Loss", "MSELoss", "CrossEntropyLoss", "BCEWithLogitsLoss", "SmoothL1Loss", "HuberLoss"):
         assert f"nn.{name}(" in text["PyTorch"]
     losses = [cls.__name__ for cls in keras_lossbox.available().values()]
