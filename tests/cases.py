@@ -98,6 +98,9 @@ EXTRA = {
     "FocalTversky": [{"mode": "binary", "from_logits": True, "gamma": 2.0}],
     "LovaszSoftmax": [{"mode": "binary"}, {"from_logits": True, "per_sample": False, "classes": "all"}],
     "LovaszHinge": [{"mode": "binary"}, {"mode": "binary", "per_sample": False}],
+    "Corn": [{"average": "tasks"}],
+    "WeightedKappa": [{"from_logits": True, "weightage": "linear", "log": False}],
+    "EarthMovers": [{"from_logits": True, "power": 1.5, "root": True}],
     "ZeroOne": [{"from_logits": True, "surrogate": "hinge"}, {"from_logits": True, "multi_label": True}],
 }
 
@@ -139,8 +142,13 @@ class Case:
         return self if part is None else Case(type(part), part.get_config())
 
     @property
+    def declared(self):
+        """The kind of data that the loss, or the first one inside, says that it takes."""
+        return self.inner.build().targets(np.zeros((2, CLASSES)))
+
+    @property
     def kind(self):
-        """What the labels are: "real", "binary", "one_hot" or "indices"."""
+        """What the labels are: "real", "binary", "one_hot", "indices" or "ordered"."""
         case = self.inner
         if case.labels:
             return case.labels
@@ -148,9 +156,11 @@ class Case:
             return "binary" if case.options.get("multi_label") else "indices"
         if issubclass(case.cls, Overlap):
             return "indices" if case.options.get("mode") == "multiclass" else "binary"
-        data = case.build().targets(np.zeros((2, CLASSES)))
+        data = case.declared
         if isinstance(data, targets.Classes):
             return label_kinds(case.build())[0]
+        if isinstance(data, targets.Ordered):
+            return "ordered"
         return "binary" if isinstance(data, targets.Binary) else "real"
 
     @property
@@ -161,9 +171,7 @@ class Case:
     @property
     def is_batch_statistic(self):
         """Whether a sample's value depends on the others."""
-        loss = self.build()
-        over_batch = issubclass(self.cls, Overlap) and not loss.by_sample
-        return over_batch or self.name == "BalancedBinaryCrossentropy"
+        return self.declared.across
 
     def values_shape(self, y_pred):
         """The shape of what `call` gives."""
@@ -180,6 +188,8 @@ class Case:
         logits = rng.normal(0, 1.5, (*shape, CLASSES))
         if self.kind == "real":
             return (logits + rng.normal(0, 1.2, logits.shape)).astype(dtype), logits.astype(dtype)
+        if self.kind == "ordered":
+            return rng.integers(0, CLASSES + 1, shape), -np.sort(-logits, -1).astype(dtype)
         if self.kind == "binary":
             y_true, activation = (rng.random(logits.shape) < 0.4).astype(dtype), special.expit
         else:

@@ -16,7 +16,14 @@ from keras_lossbox.losses.binary import BalancedBinaryCrossentropy
 from keras_lossbox.losses.composite import Masked, WeightedSum
 
 HERE = "keras_lossbox.plots"
-KINDS = ("real", "positive", "binary", "classes", "pixels")  # the later, the more it asks of the labels' shape
+KINDS = (
+    "real",
+    "positive",
+    "binary",
+    "ordered",
+    "classes",
+    "pixels",
+)  # the later, the more it asks of the labels' shape
 CLASSES = 3
 PIXELS = 4
 MOST_CLASSES = 10  # that are drawn one by one, where they have weights of their own
@@ -28,7 +35,13 @@ _KINDS_OF_KERAS = {
     **dict.fromkeys(["CategoricalHinge", "CategoricalGeneralizedCrossEntropy", "KLDivergence"], "classes"),
     **dict.fromkeys(["CosineSimilarity", "Circle", "CTC"]),
 }
-_KINDS = {targets.Regions: "pixels", targets.Classes: "classes", targets.Binary: "binary", targets.Real: "real"}
+_KINDS = {
+    targets.Regions: "pixels",
+    targets.Classes: "classes",
+    targets.Ordered: "ordered",
+    targets.Binary: "binary",
+    targets.Real: "real",
+}
 _INDICES_OF_KERAS = ("SparseCategoricalCrossentropy", "CategoricalGeneralizedCrossEntropy")
 
 
@@ -105,7 +118,8 @@ def _kind(part):
     elif isinstance(part, BalancedBinaryCrossentropy) and part.beta is None:  # computed from the labels
         kind = "pixels"
     elif (declared := _declared(part)) is not None:
-        kind = _KINDS.get(type(declared))
+        several = declared.across and isinstance(declared, targets.Classes)  # one sample alone tells nothing
+        kind = "pixels" if several else _KINDS.get(type(declared))
     else:
         kind = "real" if getattr(part, "from_logits", None) is None else "binary"
     if kind is None:
@@ -146,6 +160,13 @@ def _binary(parts, entries, indices):
     return View(variable + (f", alike for {entries} labels" if entries > 1 else ""), variable, limits, curves)
 
 
+def _ordered(parts, entries, indices):
+    count = entries or CLASSES - 1
+    label, apart = (count + 1) // 2, (count - 1) / 2 - np.arange(count)
+    across = f"score; true class {label} of 0 to {count}, the thresholds between them one apart"
+    return View(across, "score", (-6, 6), [Curve("", np.array([label]), apart[None], np.ones((1, count)))])
+
+
 def _classes(parts, entries, indices):
     variable, limits = _variable(parts)
     count = entries or CLASSES
@@ -174,7 +195,14 @@ def _pixels(parts, entries, indices):
     return View(across, variable, limits, [curve])
 
 
-_VIEWS = {"real": _real, "positive": _positive, "binary": _binary, "classes": _classes, "pixels": _pixels}
+_VIEWS = {
+    "real": _real,
+    "positive": _positive,
+    "binary": _binary,
+    "ordered": _ordered,
+    "classes": _classes,
+    "pixels": _pixels,
+}
 
 
 def _line(true, variable, count, other_logits=0):

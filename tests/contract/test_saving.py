@@ -23,6 +23,8 @@ TRAINABLE = [case for case in MAIN_CASES if case.options.get("surrogate", "any")
 
 def head_of(case):
     """The last layer of a model whose outputs are what the loss expects."""
+    if case.kind == "ordered":
+        return keras_lossbox.OrdinalHead(CLASSES + 1)
     activation = None
     if case.takes_probabilities:
         activation = "sigmoid" if case.kind == "binary" else "softmax"
