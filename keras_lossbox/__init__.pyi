@@ -19,8 +19,11 @@ from keras_lossbox.core.registry import __version__ as __version__
 from keras_lossbox.core.registry import available as available
 from keras_lossbox.core.registry import get as get
 from keras_lossbox.layers import LinearHead as LinearHead
+from keras_lossbox.layers import OrdinalHead as OrdinalHead
+from keras_lossbox.layers import ordinal_probabilities as ordinal_probabilities
 from keras_lossbox.metrics import MeanLoss as MeanLoss
 from keras_lossbox.tools.diagnose import diagnose as diagnose
+from keras_lossbox.tools.ordinal import ordinal_labels as ordinal_labels
 from keras_lossbox.tools.weights import class_balanced_weights as class_balanced_weights
 from keras_lossbox.tools.weights import class_weight_from_labels as class_weight_from_labels
 from keras_lossbox.tools.weights import pos_weight_from_labels as pos_weight_from_labels
@@ -183,11 +186,41 @@ class Charbonnier(Loss):
         axis: int | None = -1,
     ) -> None: ...
 
+class Coral(Loss):
+    importance_weights: Any
+    def __init__(
+        self,
+        importance_weights: float | Sequence[float] | ArrayLike | None = None,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+    ) -> None: ...
+
+class Corn(Loss):
+    average: Any
+    def __init__(
+        self,
+        average: Literal["samples", "tasks"] = "samples",
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+    ) -> None: ...
+
 class CoxPH(Loss):
     ties: Any
     def __init__(
         self,
         ties: Literal["breslow", "efron"] = "breslow",
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+    ) -> None: ...
+
+class CumulativeLink(Loss):
+    link: Any
+    def __init__(
+        self,
+        link: Literal["logit"] = "logit",
         reduction: Reduction = "sum_over_batch_size",
         name: str | None = None,
         dtype: DType = None,
@@ -233,6 +266,20 @@ class DiscreteHazard(Loss):
         dtype: DType = None,
         *,
         labels: Literal["index", "intervals"] = "index",
+    ) -> None: ...
+
+class EarthMovers(Loss):
+    power: Any
+    root: Any
+    from_logits: Any
+    def __init__(
+        self,
+        power: float = 2.0,
+        root: bool = False,
+        from_logits: bool = False,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
     ) -> None: ...
 
 class EnsembleCRPS(Loss):
@@ -805,6 +852,22 @@ class Tweedie(Loss):
         log_input: bool = False,
         axis: int | None = -1,
         epsilon: float | None = None,
+    ) -> None: ...
+
+class WeightedKappa(Loss):
+    weightage: Any
+    from_logits: Any
+    epsilon: Any
+    log: Any
+    def __init__(
+        self,
+        weightage: Literal["quadratic", "linear"] = "quadratic",
+        from_logits: bool = False,
+        epsilon: float = 1e-06,
+        log: bool = True,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
     ) -> None: ...
 
 class WeightedSum(Loss):

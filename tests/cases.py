@@ -105,6 +105,9 @@ EXTRA = {
     "FocalTversky": [{"mode": "binary", "from_logits": True, "gamma": 2.0}],
     "LovaszSoftmax": [{"mode": "binary"}, {"from_logits": True, "per_sample": False, "classes": "all"}],
     "LovaszHinge": [{"mode": "binary"}, {"mode": "binary", "per_sample": False}],
+    "Corn": [{"average": "tasks"}],
+    "WeightedKappa": [{"from_logits": True, "weightage": "linear", "log": False}],
+    "EarthMovers": [{"from_logits": True, "power": 1.5, "root": True}],
     "ZeroOne": [{"from_logits": True, "surrogate": "hinge"}, {"from_logits": True, "multi_label": True}],
 }
 
@@ -177,6 +180,8 @@ class Case:
         data = case.declared
         if isinstance(data, targets.Classes):
             return label_kinds(case.build())[0]
+        if isinstance(data, targets.Ordered):
+            return "ordered"
         return "binary" if isinstance(data, targets.Binary) else self.real.kind
 
     @property
@@ -206,7 +211,7 @@ class Case:
 
     @property
     def is_real(self):
-        return self.kind not in ("binary", "one_hot", "indices")
+        return self.kind not in ("binary", "one_hot", "indices", "ordered")
 
     @property
     def size(self):
@@ -232,6 +237,8 @@ class Case:
             y_true, y_pred = self.real.draw(rng, shape, outputs)
             return y_true.astype(dtype), y_pred.astype(dtype)
         logits = rng.normal(0, 1.5, (*shape, outputs))
+        if self.kind == "ordered":
+            return rng.integers(0, CLASSES + 1, shape), -np.sort(-logits, -1).astype(dtype)
         if self.kind == "binary":
             y_true, activation = (rng.random(logits.shape) < 0.4).astype(dtype), special.expit
         else:

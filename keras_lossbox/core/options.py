@@ -213,7 +213,11 @@ class Number(Option):
         return number
 
     def check_length(self, value, size, axis, y_pred):
-        if self.per in ("class", "label", "level") and isinstance(value, list) and size not in (None, len(value)):
+        if (
+            self.per in ("class", "label", "level", "threshold")
+            and isinstance(value, list)
+            and size not in (None, len(value))
+        ):
             raise ValueError(
                 f"`{self.name}` must be one number or {size} of them, the size of axis {axis} of y_pred. "
                 f"Received: {len(value)} numbers, y_pred.shape={tuple(y_pred.shape)}"

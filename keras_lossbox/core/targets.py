@@ -105,7 +105,8 @@ class Classes(Real):
             self.labels != "one_hot" and (len(y_true.shape) < len(sizes) or y_true.shape[axis] == 1)
         )
         if indices:
-            return self._indices(y_true, y_pred, sizes, axis), y_pred, sizes
+            hint = f" they have the shape of y_pred without its axis {axis}, the classes."
+            return _indices(y_true, y_pred, sizes, axis, hint), y_pred, sizes
         hint = " For integer labels use the Sparse relative of this loss, or keras.ops.one_hot."
         y_true = ops.cast(with_sizes(y_true, y_pred, sizes, hint), y_pred.dtype)
         if self.labels == "largest":
@@ -113,14 +114,30 @@ class Classes(Real):
             y_true = ops.where(no_class, NAN_LABEL, ops.cast(ops.argmax(y_true, axis), "int32"))
         return y_true, y_pred, sizes
 
-    def _indices(self, y_true, y_pred, sizes, axis):
-        if len(y_true.shape) == len(sizes) and y_true.shape[axis] == 1:
-            y_true = ops.squeeze(y_true, axis)
-        hint = f" Labels are class indices here: they have the shape of y_pred without its axis {axis}, the classes."
-        return to_indices(with_sizes(y_true, y_pred, without_axis(sizes, axis), hint))
-
     def domain(self, y_true: Any, sizes: Sequence[Any]) -> Domain | None:
         return class_indices(y_true, sizes[self.axis], self.axis) if len(y_true.shape) < len(sizes) else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Ordered(Real):
+    """Ordered classes 0 ... K: the last axis of y_pred holds a logit for each of the K thresholds between them.
+
+    Logit k says whether the class is above k. Labels are class indices without that axis, or with 1 in it.
+    """
+
+    from_logits: bool | None = True
+    activation = "sigmoid"
+
+    def align(self, y_true: Any, y_pred: Any, sizes: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
+        if len(sizes) == 1:  # n samples, not one
+            y_pred, sizes = ops.expand_dims(y_pred, -1), (*sizes, 1)
+        hint = " they have the shape of y_pred without its last axis, the thresholds, one less than there are classes."
+        return _indices(y_true, y_pred, sizes, len(sizes) - 1, hint), y_pred, sizes
+
+    def domain(self, y_true: Any, sizes: Sequence[Any]) -> Domain | None:
+        last = sizes[-1] if isinstance(sizes[-1], int) else "the size of the last axis of y_pred"
+        allowed = f"class indices from 0 to {last}, as many as there are thresholds"
+        return dataclasses.replace(class_indices(y_true, sizes[-1] + 1, -1), allowed=allowed)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -253,3 +270,11 @@ class Unaligned(Real):
 
     def align(self, y_true: Any, y_pred: Any, sizes: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
         return ops.cast(y_true, y_pred.dtype), y_pred, sizes
+
+
+def _indices(y_true, y_pred, sizes, axis, hint):
+    """Class indices with the sizes of y_pred without `axis`, where they may have 1."""
+    if len(y_true.shape) == len(sizes) and y_true.shape[axis] == 1:
+        y_true = ops.squeeze(y_true, axis)
+    hint = f" Labels are class indices here:{hint}"
+    return to_indices(with_sizes(y_true, y_pred, without_axis(sizes, axis), hint))

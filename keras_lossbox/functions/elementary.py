@@ -1,5 +1,6 @@
 """Functions of one tensor with a gradient that is safe: at 0, in the tails, and on every backend alike."""
 
+import itertools
 import math
 
 import keras
@@ -29,6 +30,13 @@ def is_small(x):
 def mean(x, axis):
     """The mean over `axis`; None keeps every element. (`keras.ops.mean` rounds float64 to float32 on PyTorch.)"""
     return x if axis is None else ops.sum(x, axis) / size_of(x, axis)
+
+
+def cumulative_sum(x):
+    """The sums of the first entries along the last axis. (`keras.ops.cumsum` rounds float64 on PyTorch.)"""
+    if keras.config.backend() != "torch":
+        return ops.cumsum(x, -1)
+    return ops.stack(list(itertools.accumulate(x[..., i] for i in range(x.shape[-1]))), -1)
 
 
 def multiply_optional(x, factor):

@@ -17,7 +17,7 @@ from keras_lossbox.losses.composite import Masked, WeightedSum
 
 HERE = "keras_lossbox.plots"
 # the later, the more it asks of the labels' shape
-KINDS = ("real", "positive", "parameters", "events", "binary", "classes", "pixels")
+KINDS = ("real", "positive", "parameters", "events", "binary", "ordered", "classes", "pixels")
 CLASSES = 3
 PIXELS = 4
 MOST_CLASSES = 10  # that are drawn one by one, where they have weights of their own
@@ -32,6 +32,7 @@ _KINDS_OF_KERAS = {
 _KINDS = {
     targets.Regions: "pixels",
     targets.Classes: "classes",
+    targets.Ordered: "ordered",
     targets.Binary: "binary",
     targets.Real: "real",
     targets.Repeated: "real",
@@ -114,7 +115,9 @@ def _kind(part):
     elif isinstance(part, BalancedBinaryCrossentropy) and part.beta is None:  # computed from the labels
         kind = "pixels"
     elif (declared := _declared(part)) is not None:
-        kind = "positive" if type(declared) is targets.Real and declared.low >= 0 else _KINDS.get(type(declared))
+        several = declared.across and isinstance(declared, targets.Classes)  # one sample alone tells nothing
+        positive = type(declared) is targets.Real and declared.low >= 0
+        kind = "pixels" if several else "positive" if positive else _KINDS.get(type(declared))
     else:
         kind = "real" if getattr(part, "from_logits", None) is None else "binary"
     if kind is None:
@@ -180,6 +183,13 @@ def _binary(parts, entries, indices):
     return View(variable + (f", alike for {entries} labels" if entries > 1 else ""), variable, limits, curves)
 
 
+def _ordered(parts, entries, indices):
+    count = entries or CLASSES - 1
+    label, apart = (count + 1) // 2, (count - 1) / 2 - np.arange(count)
+    across = f"score; true class {label} of 0 to {count}, the thresholds between them one apart"
+    return View(across, "score", (-6, 6), [Curve("", np.array([label]), apart[None], np.ones((1, count)))])
+
+
 def _classes(parts, entries, indices):
     variable, limits = _variable(parts)
     count = entries or CLASSES
@@ -214,6 +224,7 @@ _VIEWS = {
     "parameters": _parameters,
     "events": _events,
     "binary": _binary,
+    "ordered": _ordered,
     "classes": _classes,
     "pixels": _pixels,
 }

@@ -183,7 +183,7 @@ def test_python_lists_are_arrays(case, rng):
 
 @every_case()
 def test_aligns_one_output_per_sample(case, rng):
-    if case.kind in ("one_hot", "indices", "repeated", "events") or any(
+    if case.kind in ("one_hot", "indices", "ordered", "repeated", "events") or any(
         isinstance(v, list) for v in case.inner.options.values()
     ):
         pytest.skip("takes at least two classes, or one label for each number of an option")

@@ -23,6 +23,8 @@ TRAINABLE = [case for case in MAIN_CASES if case.options.get("surrogate", "any")
 
 def head_of(case):
     """The last layer of a model whose outputs are what the loss expects."""
+    if case.kind == "ordered":
+        return keras_lossbox.OrdinalHead(case.size + 1)
     return keras.layers.Dense(case.size, activation=case.activation)
 
 

@@ -19,6 +19,8 @@ import pytest
 from backends import BACKEND
 from cases import MAIN_CASES
 
+import keras_lossbox
+
 if BACKEND != "tensorflow":
     pytest.skip("graphs, XLA and policies of TensorFlow; the contract covers this backend", allow_module_level=True)
 
@@ -152,6 +154,8 @@ RATE, BATCH, SAMPLES = 0.1, 4, 12
 
 def head(case):
     """The last layer of a model, whose output is what the loss expects."""
+    if case.kind == "ordered":
+        return keras_lossbox.OrdinalHead(case.size + 1)
     return keras.layers.Dense(case.size, activation=case.activation)
 
 

@@ -23,7 +23,7 @@ import pytest
 from backends import value_and_gradient
 from cases import LONG
 from keras import ops
-from oracle import Expected
+from oracle import Expected, column
 from scipy import special
 
 import keras_lossbox
@@ -52,6 +52,8 @@ ROUNDED = {
     "laplace_nll": 3,
     "tweedie": 3,  # the same, of a power of the mean
     "negative_binomial_nll": 6,  # the slope in the size is what is left of terms as large as the label
+    "earth_movers": 5,
+    "weighted_kappa": 20,  # the logarithm of a ratio that may be almost 1
 }
 
 
@@ -128,6 +130,9 @@ class Case(NamedTuple):
             y = rng.choice([0.0, 0.0, 1.0] + [0.3] * (self.labels == "binary"), self.shape)
             return y.astype(dtype), (z if from_logits else special.expit(z)).astype(dtype)
 
+        if self.labels == "ordered":
+            labels = rng.integers(column(z).shape[-1] + 1, size=column(z).shape[:-1])
+            return labels, np.reshape(-np.sort(-column(z), -1), z.shape).astype(dtype)
         z = np.moveaxis(z, axis, -1)
         labels = rng.integers(z.shape[-1], size=z.shape[:-1])
         y, p = np.eye(z.shape[-1])[labels], special.softmax(z, -1)

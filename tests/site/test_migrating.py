@@ -1,9 +1,11 @@
 """docs/migrating.md is true: each row's two code cells are taken from the page, run and compared.
 
-PyTorch need not be installed: its cells are looked up in RECORDED by their text. The recipe is `record`, run with torch
-2.13.0 on a CPU: `python tests/site/test_migrating.py` prints the table.
+PyTorch need not be installed: its cells, and those of coral_pytorch, are looked up in RECORDED by their text. The
+recipe is `record`, run with torch 2.13.0 on a CPU and coral_pytorch 1.4.0: `python tests/site/test_migrating.py` prints
+the table.
 """
 
+import importlib.util
 import os
 import pathlib
 import re
@@ -29,6 +31,10 @@ if TENSORFLOW:
     tf = types.SimpleNamespace(losses=v1.losses, nn=v1.nn, reduce_mean=tensorflow.reduce_mean)
 
 RECORDED = {
+    "coral_loss(z, levels_from_labelbatch(ids, 4).float())": 2.347459077835083,
+    'coral_loss(z, levels_from_labelbatch(ids, 4).float(), c, "sum")': 17.95081901550293,
+    "corn_loss(z, ids, 4)": 0.8695910573005676,
+    "corn_label_from_logits(z)": [1, 1, 2, 0],
     "nn.L1Loss()(u, t)": 1.3487192392349243,
     'nn.L1Loss(reduction="sum")(u, t)': 16.18463134765625,
     "nn.MSELoss()(u, t)": 2.5137128829956055,
@@ -121,6 +127,27 @@ class PinballLoss:
         return np.mean(np.maximum(self.tau * error, (self.tau - 1) * error))
 
 
+class WeightedKappaLoss:
+    """TensorFlow Addons's, in numpy.
+
+    Source: https://github.com/tensorflow/addons/blob/v0.23.0/tensorflow_addons/losses/kappa_loss.py
+    """
+
+    def __init__(self, num_classes, weightage="quadratic", name=None, epsilon=1e-6):
+        places = np.arange(num_classes)
+        self.distances = np.abs(places[:, None] - places) ** (2.0 if weightage == "quadratic" else 1.0)
+        self.epsilon = epsilon
+
+    def __call__(self, y, p):
+        y, p = np.float64(y), np.float64(p)
+        expected = np.sum(self.distances * np.outer(y.sum(0), p.sum(0))) / len(y)
+        return np.log(np.sum(self.distances[y.argmax(-1)] * p) / expected + self.epsilon)
+
+
+_ADDONS = SigmoidFocalCrossEntropy, WeightedKappaLoss, PinballLoss
+ADDONS = types.SimpleNamespace(**{cls.__name__: cls for cls in _ADDONS})
+
+
 def tables():
     """The rows below each heading row, by the text of its first cell; a cell in backticks loses them."""
     found, rows = {}, None
@@ -175,6 +202,11 @@ def test_pytorch(theirs, ours, here):
     assert_same(eval(ours, here), RECORDED[theirs])
 
 
+@pytest.mark.parametrize("theirs, ours", [row[:2] for row in ROWS["coral_pytorch"]])
+def test_coral_pytorch(theirs, ours, here):
+    assert_same(eval(ours, here), RECORDED[theirs])
+
+
 @pytest.mark.parametrize("theirs, ours", [row[:2] for row in ROWS["Keras"]])
 def test_keras(theirs, ours, here):
     if not hasattr(keras.losses, re.match(r"keras\.losses\.(\w+)", theirs)[1]):
@@ -184,8 +216,7 @@ def test_keras(theirs, ours, here):
 
 @pytest.mark.parametrize("theirs, ours", [row[:2] for row in ROWS["TensorFlow Addons"]])
 def test_tensorflow_addons(theirs, ours, here):
-    losses = {cls.__name__: cls for cls in (SigmoidFocalCrossEntropy, PinballLoss)}
-    tfa = types.SimpleNamespace(losses=types.SimpleNamespace(**losses))
+    tfa = types.SimpleNamespace(losses=ADDONS)
     assert_same(eval(ours, here), eval(theirs, data() | {"tfa": tfa}))
 
 
@@ -212,7 +243,7 @@ def test_recorded_numbers_are_those_of_pytorch():
 
 def test_the_page_is_complete():
     text = {heading: " ".join(row[0] for row in rows) for heading, rows in ROWS.items()}
-    assert set(text) == {"TensorFlow 1", "PyTorch", "Keras", "TensorFlow Addons", "elsewhere"}
+    assert set(text) == {"TensorFlow 1", "PyTorch", "Keras", "TensorFlow Addons", "coral_pytorch", "elsewhere"}
     for name in ("L1Loss", "MSELoss", "CrossEntropyLoss", "BCEWithLogitsLoss", "SmoothL1Loss", "HuberLoss"):
         assert f"nn.{name}(" in text["PyTorch"]
     losses = [cls.__name__ for cls in keras_lossbox.available().values()]
@@ -248,6 +279,10 @@ def record():
 
     namespace = {"nn": torch.nn} | {name: torch.tensor(x) for name, x in data().items()}
     cells = [row[0] for row in ROWS["PyTorch"]]
+    if importlib.util.find_spec("coral_pytorch"):
+        namespace |= vars(importlib.import_module("coral_pytorch.losses"))
+        namespace |= vars(importlib.import_module("coral_pytorch.dataset"))
+        cells += [row[0] for row in ROWS["coral_pytorch"]]
     cells += [f"nn.MSELoss(reduction={row[1]})(u, t)" for row in TABLES["Reduction in TensorFlow 1"] if row[1]]
     return {cell: eval(cell, namespace).numpy().tolist() for cell in cells}
 
