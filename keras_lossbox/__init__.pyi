@@ -170,6 +170,21 @@ class CategoricalFocalCrossentropy(Loss):
         class_weight: float | Sequence[float] | ArrayLike | None = None,
     ) -> None: ...
 
+class CategoricalHinge(Loss):
+    runner_up: Any
+    axis: Any
+    margin: Any
+    def __init__(
+        self,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        runner_up: Literal["others_or_zero", "others"] = "others_or_zero",
+        axis: int = -1,
+        margin: float = 1.0,
+    ) -> None: ...
+
 class Dice(Loss):
     smooth: Any
     squared: Any
@@ -277,6 +292,19 @@ class GeneralizedDice(Loss):
         class_weight: float | Sequence[float] | ArrayLike | None = None,
         ignore_class: int | None = None,
         include_background: bool = True,
+    ) -> None: ...
+
+class Hinge(Loss):
+    axis: Any
+    margin: Any
+    def __init__(
+        self,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        axis: int | None = -1,
+        margin: float = 1.0,
     ) -> None: ...
 
 class Huber(Loss):
@@ -434,6 +462,23 @@ class MeanSquaredError(Loss):
         axis: int | None = -1,
     ) -> None: ...
 
+class MultiMargin(Loss):
+    p: Any
+    class_weight: Any
+    axis: Any
+    margin: Any
+    def __init__(
+        self,
+        p: int = 1,
+        margin: float = 1.0,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        class_weight: float | Sequence[float] | ArrayLike | None = None,
+        axis: int = -1,
+    ) -> None: ...
+
 class Poly1Crossentropy(Loss):
     epsilon: Any
     class_weight: Any
@@ -523,6 +568,19 @@ class SparseCategoricalFocalCrossentropy(Loss):
         *,
         class_weight: float | Sequence[float] | ArrayLike | None = None,
         ignore_class: int | None = None,
+    ) -> None: ...
+
+class SquaredHinge(Loss):
+    axis: Any
+    margin: Any
+    def __init__(
+        self,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        axis: int | None = -1,
+        margin: float = 1.0,
     ) -> None: ...
 
 class SymmetricCrossentropy(Loss):

@@ -98,6 +98,8 @@ EXTRA = {
     "FocalTversky": [{"mode": "binary", "from_logits": True, "gamma": 2.0}],
     "LovaszSoftmax": [{"mode": "binary"}, {"from_logits": True, "per_sample": False, "classes": "all"}],
     "LovaszHinge": [{"mode": "binary"}, {"mode": "binary", "per_sample": False}],
+    "Hinge": [{"axis": None, "margin": 0.3}],
+    "MultiMargin": [{"p": 2, "class_weight": [1.0, 0.0, 2.5]}],
     "ZeroOne": [{"from_logits": True, "surrogate": "hinge"}, {"from_logits": True, "multi_label": True}],
 }
 
@@ -151,7 +153,7 @@ class Case:
         data = case.build().targets(np.zeros((2, CLASSES)))
         if isinstance(data, targets.Classes):
             return label_kinds(case.build())[0]
-        return "binary" if isinstance(data, targets.Binary) else "real"
+        return "binary" if isinstance(data, (targets.Binary, targets.Signs)) else "real"
 
     @property
     def of_region(self):

@@ -72,6 +72,11 @@ class Binary(Real):
 
 
 @dataclasses.dataclass(frozen=True)
+class Signs(Real):
+    """Yes or no by the side of 0: y_pred are scores, labels -1 and 1, or 0 and 1."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Classes(Real):
     """One class out of several along `axis`.
 

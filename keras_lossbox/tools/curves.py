@@ -24,11 +24,16 @@ MOST_CLASSES = 10  # that are drawn one by one, where they have weights of their
 # The kinds of Keras's losses that have no counterpart here; None: no line through the predictions shows the loss.
 _KINDS_OF_KERAS = {
     **dict.fromkeys(["MeanAbsolutePercentageError", "MeanSquaredLogarithmicError", "Poisson"], "positive"),
-    **dict.fromkeys(["Hinge", "SquaredHinge"], "binary"),
-    **dict.fromkeys(["CategoricalHinge", "CategoricalGeneralizedCrossEntropy", "KLDivergence"], "classes"),
+    **dict.fromkeys(["CategoricalGeneralizedCrossEntropy", "KLDivergence"], "classes"),
     **dict.fromkeys(["CosineSimilarity", "Circle", "CTC"]),
 }
-_KINDS = {targets.Regions: "pixels", targets.Classes: "classes", targets.Binary: "binary", targets.Real: "real"}
+_KINDS = {
+    targets.Regions: "pixels",
+    targets.Classes: "classes",
+    targets.Binary: "binary",
+    targets.Signs: "binary",
+    targets.Real: "real",
+}
 _INDICES_OF_KERAS = ("SparseCategoricalCrossentropy", "CategoricalGeneralizedCrossEntropy")
 
 
@@ -119,6 +124,12 @@ def _has_classes(part):
     return declared is not None and declared.activation == "softmax"
 
 
+def _has_scores(part):
+    """Whether predictions are logits, or scores that no activation makes probabilities of, though no option says so."""
+    declared = _declared(part)
+    return declared is not None and declared.from_logits is not False and type(declared) is not targets.Real
+
+
 def count_entries(loss):
     """How many classes, labels or outputs the options imply: the length of a list of numbers, or 0 for none."""
     options = [value for part in _parts(loss) for value in part.get_config().values()]
@@ -191,8 +202,7 @@ def _of_true_class(variable, count):
 def _variable(parts):
     """Whether predictions are logits or probabilities, and the range in which they are shown."""
     said = [getattr(part, "from_logits", None) for part in parts]
-    hinge = any("Hinge" in type(part).__name__ for part in parts)  # of logits, though no option of theirs says so
-    logits = next((value for value in said if value is not None), hinge)
+    logits = next((value for value in said if value is not None), any(map(_has_scores, parts)))
     return ("logit", (-6, 6)) if logits else ("probability", (0.02, 0.98))
 
 

@@ -78,6 +78,7 @@ def naming(case):
 
 
 EACH = "each"  # in the place of an option: a list with one number for each label or class
+SCORES = ("hinge", "squared_hinge", "categorical_hinge", "multi_margin")  # any numbers, though no option says so
 
 
 class Case(NamedTuple):
@@ -102,7 +103,7 @@ class Case(NamedTuple):
     def data(self, dtype):
         """y_true and y_pred, awkward where they may be: soft labels, rows that sum to 0 or 2, errors of exactly 0."""
         rng = np.random.default_rng(sum(self.shape))
-        axis, from_logits = self.options.get("axis", -1), self.options.get("from_logits", False)
+        axis, from_logits = self.options.get("axis", -1), self.options.get("from_logits", self.loss in SCORES)
         z = 2.5 * rng.normal(size=self.shape)
         if self.labels in ("real", "no_hit"):
             error = 2 * rng.normal(size=self.shape)
@@ -110,8 +111,9 @@ class Case(NamedTuple):
                 error *= rng.random(self.shape) > 0.1
                 error[0] = 0
             return (z - error).astype(dtype), z.astype(dtype)
-        if self.labels in ("binary", "hard"):
+        if self.labels in ("binary", "hard", "signs"):
             y = rng.choice([0.0, 0.0, 1.0] + [0.3] * (self.labels == "binary"), self.shape)
+            y = 2 * y - 1 if self.labels == "signs" else y
             return y.astype(dtype), (z if from_logits else special.expit(z)).astype(dtype)
 
         z = np.moveaxis(z, axis, -1)

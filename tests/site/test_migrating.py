@@ -38,6 +38,8 @@ RECORDED = {
     "nn.BCEWithLogitsLoss()(z, y)": 0.9978294968605042,
     "nn.BCEWithLogitsLoss(pos_weight=c)(z, y)": 1.6101561784744263,
     "nn.BCEWithLogitsLoss(weight=w)(z, y)": 1.1286611557006836,
+    "nn.MultiMarginLoss()(z, ids)": 0.8843293190002441,
+    "nn.MultiMarginLoss(p=2, margin=0.5, weight=c)(z, ids)": 1.0023746490478516,
     "nn.CrossEntropyLoss()(z, ids)": 1.5194729566574097,
     "nn.CrossEntropyLoss(label_smoothing=0.2)(z, ids)": 1.5275431871414185,
     "nn.CrossEntropyLoss(ignore_index=2)(z, ids)": 1.836642861366272,
