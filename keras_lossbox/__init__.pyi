@@ -185,6 +185,19 @@ class CategoricalHinge(Loss):
         margin: float = 1.0,
     ) -> None: ...
 
+class CosineSimilarity(Loss):
+    axis: Any
+    distance: Any
+    def __init__(
+        self,
+        axis: int = -1,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        distance: bool = False,
+    ) -> None: ...
+
 class Dice(Loss):
     smooth: Any
     squared: Any
@@ -451,7 +464,31 @@ class MeanAbsoluteError(Loss):
         axis: int | None = -1,
     ) -> None: ...
 
+class MeanAbsolutePercentageError(Loss):
+    symmetric: Any
+    axis: Any
+    def __init__(
+        self,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        symmetric: bool = False,
+        axis: int | None = -1,
+    ) -> None: ...
+
 class MeanSquaredError(Loss):
+    axis: Any
+    def __init__(
+        self,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        axis: int | None = -1,
+    ) -> None: ...
+
+class MeanSquaredLogarithmicError(Loss):
     axis: Any
     def __init__(
         self,

@@ -71,6 +71,8 @@ EXTRA = {
     ],
     "CategoricalCrossentropy": [{"from_logits": True, "label_smoothing": 0.1, "class_weight": [1.0, 0.0, 2.5]}],
     "MeanSquaredError": [{"axis": None}],
+    "MeanAbsolutePercentageError": [{"symmetric": True, "axis": None}],
+    "CosineSimilarity": [{"distance": True}],
     "Huber": [{"axis": None, "delta": 0.3}],
     "SmoothL1": [{"beta": 0.0}],
     "BinaryFocalCrossentropy": [
@@ -106,9 +108,10 @@ EXTRA = {
 
 def has_other_gradient(case):
     """Whether the gradient is not that of the value, on purpose."""
-    return case.name == "ZeroOne" or case.options.get("detach_focal_weight", False)
+    return case.name in ("ZeroOne", "MeanSquaredLogarithmicError") or case.options.get("detach_focal_weight", False)
 
 
+OF_DIRECTIONS = {"CosineSimilarity"}  # not 0 where there is no error
 ROOT_OF_REDUCED = {"RootMeanSquaredError"}  # with scope="batch"
 
 

@@ -12,6 +12,7 @@ from keras import ops
 from keras_lossbox.core import host, targets
 from keras_lossbox.core.adapt import counterpart, is_of_keras
 from keras_lossbox.core.loss import Loss
+from keras_lossbox.core.registry import PACKAGE
 from keras_lossbox.losses.binary import BalancedBinaryCrossentropy
 from keras_lossbox.losses.composite import Masked, WeightedSum
 
@@ -21,8 +22,9 @@ CLASSES = 3
 PIXELS = 4
 MOST_CLASSES = 10  # that are drawn one by one, where they have weights of their own
 
-# The kinds of Keras's losses that have no counterpart here; None: no line through the predictions shows the loss.
-_KINDS_OF_KERAS = {
+# The kinds of losses, of Keras or of this package, whose `targets` do not tell; None: no line through the predictions
+# shows the loss.
+_KINDS_BY_NAME = {
     **dict.fromkeys(["MeanAbsolutePercentageError", "MeanSquaredLogarithmicError", "Poisson"], "positive"),
     **dict.fromkeys(["CategoricalGeneralizedCrossEntropy", "KLDivergence"], "classes"),
     **dict.fromkeys(["CosineSimilarity", "Circle", "CTC"]),
@@ -105,8 +107,9 @@ def _declared(part):
 
 def _kind(part):
     """The kind of target of a loss that is not made of losses."""
-    if is_of_keras(part) and type(part).__name__ in _KINDS_OF_KERAS:
-        kind = _KINDS_OF_KERAS[type(part).__name__]
+    module, name = type(part).__module__.split(".")[0], type(part).__name__
+    if module in ("keras", PACKAGE) and name in _KINDS_BY_NAME:
+        kind = _KINDS_BY_NAME[name]
     elif isinstance(part, BalancedBinaryCrossentropy) and part.beta is None:  # computed from the labels
         kind = "pixels"
     elif (declared := _declared(part)) is not None:

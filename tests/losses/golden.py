@@ -46,6 +46,7 @@ ROUNDED = {
     "poly1_crossentropy": 3,
     "generalized_crossentropy": 5 if BACKEND == "tensorflow" else 50,  # expm1(x) + 1 is the slope of expm1 there
     "symmetric_crossentropy": 5,
+    "cosine_similarity": 3,
 }
 
 
@@ -105,11 +106,13 @@ class Case(NamedTuple):
         rng = np.random.default_rng(sum(self.shape))
         axis, from_logits = self.options.get("axis", -1), self.options.get("from_logits", self.loss in SCORES)
         z = 2.5 * rng.normal(size=self.shape)
-        if self.labels in ("real", "no_hit"):
+        if self.labels in ("real", "no_hit", "positive"):
             error = 2 * rng.normal(size=self.shape)
             if self.labels == "real":
                 error *= rng.random(self.shape) > 0.1
                 error[0] = 0
+            if self.labels == "positive":
+                return np.abs(z - error).astype(dtype), np.abs(z).astype(dtype)
             return (z - error).astype(dtype), z.astype(dtype)
         if self.labels in ("binary", "hard", "signs"):
             y = rng.choice([0.0, 0.0, 1.0] + [0.3] * (self.labels == "binary"), self.shape)
