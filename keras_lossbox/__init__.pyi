@@ -170,6 +170,23 @@ class CategoricalFocalCrossentropy(Loss):
         class_weight: float | Sequence[float] | ArrayLike | None = None,
     ) -> None: ...
 
+class CategoricalGeneralizedCrossEntropy(Loss):
+    q: Any
+    from_logits: Any
+    label_smoothing: Any
+    axis: Any
+    def __init__(
+        self,
+        q: float = 0.5,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+    ) -> None: ...
+
 class CategoricalHinge(Loss):
     runner_up: Any
     axis: Any
@@ -227,6 +244,19 @@ class Dice(Loss):
         class_weight: float | Sequence[float] | ArrayLike | None = None,
         ignore_class: int | None = None,
         include_background: bool = True,
+    ) -> None: ...
+
+class Distillation(Loss):
+    temperature: Any
+    axis: Any
+    def __init__(
+        self,
+        temperature: float = 3.0,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        axis: int = -1,
     ) -> None: ...
 
 class FocalTversky(Loss):
@@ -360,6 +390,23 @@ class Jaccard(Loss):
         class_weight: float | Sequence[float] | ArrayLike | None = None,
         ignore_class: int | None = None,
         include_background: bool = True,
+    ) -> None: ...
+
+class KLDivergence(Loss):
+    from_logits: Any
+    true_from_logits: Any
+    temperature: Any
+    axis: Any
+    def __init__(
+        self,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        from_logits: bool = False,
+        true_from_logits: bool = False,
+        temperature: float = 1.0,
+        axis: int = -1,
     ) -> None: ...
 
 class L1Norm(Loss):
@@ -605,6 +652,19 @@ class SparseCategoricalFocalCrossentropy(Loss):
         *,
         class_weight: float | Sequence[float] | ArrayLike | None = None,
         ignore_class: int | None = None,
+    ) -> None: ...
+
+class Sparsemax(Loss):
+    from_logits: Any
+    axis: Any
+    def __init__(
+        self,
+        from_logits: bool = True,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        axis: int = -1,
     ) -> None: ...
 
 class SquaredHinge(Loss):

@@ -100,6 +100,7 @@ EXTRA = {
     "FocalTversky": [{"mode": "binary", "from_logits": True, "gamma": 2.0}],
     "LovaszSoftmax": [{"mode": "binary"}, {"from_logits": True, "per_sample": False, "classes": "all"}],
     "LovaszHinge": [{"mode": "binary"}, {"mode": "binary", "per_sample": False}],
+    "KLDivergence": [{"from_logits": True, "true_from_logits": True, "temperature": 2.0}],
     "Hinge": [{"axis": None, "margin": 0.3}],
     "MultiMargin": [{"p": 2, "class_weight": [1.0, 0.0, 2.5]}],
     "ZeroOne": [{"from_logits": True, "surrogate": "hinge"}, {"from_logits": True, "multi_label": True}],
@@ -178,7 +179,8 @@ class Case:
 
     @property
     def takes_probabilities(self):
-        return "from_logits" in declared(self.inner.cls) and not self.inner.options.get("from_logits")
+        options = declared(self.inner.cls)
+        return "from_logits" in options and not self.inner.options.get("from_logits", options["from_logits"].default)
 
     def data(self, rng, shape=(6,), dtype="float32"):
         """y_true and y_pred for samples of `shape`."""
@@ -227,7 +229,9 @@ def label_kinds(loss):
         return ["one_hot", "indices"]
     if not isinstance(data, targets.Classes) or isinstance(loss, keras_lossbox.Masked | keras_lossbox.ZeroOne):
         return [None]
-    return {"indices": ["indices"], "one_hot": ["one_hot"]}.get(data.labels, ["one_hot", "indices"])
+    return {"indices": ["indices"], "one_hot": ["one_hot"], "logits": ["one_hot"]}.get(
+        data.labels, ["one_hot", "indices"]
+    )
 
 
 def _cases():

@@ -26,7 +26,6 @@ MOST_CLASSES = 10  # that are drawn one by one, where they have weights of their
 # shows the loss.
 _KINDS_BY_NAME = {
     **dict.fromkeys(["MeanAbsolutePercentageError", "MeanSquaredLogarithmicError", "Poisson"], "positive"),
-    **dict.fromkeys(["CategoricalGeneralizedCrossEntropy", "KLDivergence"], "classes"),
     **dict.fromkeys(["CosineSimilarity", "Circle", "CTC"]),
 }
 _KINDS = {

@@ -17,6 +17,8 @@ CONFIG_WITHOUT_OPTIONS = "expects a config of name and reduction only, which los
 ANY_AXIS = "expects an error for an axis other than the last, which this package supports"
 OVER_BATCH = "sums over the batch by default, which is per_sample=False here"
 EXCHANGED = "expects the alpha and beta that Keras exchanges"
+AT_ZERO = "expects the loss of a probability of 0, which this package clips for a finite gradient, to the last digit"
+ONE_CLASS = "expects a number for an axis of one class, which is an error here"
 OTHER_WORDS = "expects other words in the error for a reduction that there is not"
 NO_FRACTIONS = "expects a number for labels of 2, which are no masks"
 
@@ -33,6 +35,8 @@ EXPECTED_FAILURES = {
     ("HingeTest", "test_unweighted"): OTHER_WORDS,
     ("SquaredHingeTest", "test_unweighted"): OTHER_WORDS,
     ("CategoricalHingeTest", "test_unweighted"): OTHER_WORDS,
+    ("KLDivergenceTest", "test_timestep_weighted"): ONE_CLASS,
+    ("CategoricalGeneralizedCrossEntropyTest", "test_multi_class_segmentation"): AT_ZERO,
     ("CosineSimilarityTest", "test_config"): CONFIG_WITHOUT_OPTIONS,
     ("HuberLossTest", "test_config"): CONFIG_WITHOUT_OPTIONS,
     ("LogCoshTest", "test_config"): CONFIG_WITHOUT_OPTIONS,

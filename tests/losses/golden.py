@@ -45,8 +45,10 @@ ROUNDED = {
     "asymmetric_loss": 2,
     "poly1_crossentropy": 3,
     "generalized_crossentropy": 5 if BACKEND == "tensorflow" else 50,  # expm1(x) + 1 is the slope of expm1 there
+    "categorical_generalized_cross_entropy": 5,
     "symmetric_crossentropy": 5,
     "cosine_similarity": 3,
+    "distillation": 2,
 }
 
 
@@ -79,7 +81,13 @@ def naming(case):
 
 
 EACH = "each"  # in the place of an option: a list with one number for each label or class
-SCORES = ("hinge", "squared_hinge", "categorical_hinge", "multi_margin")  # any numbers, though no option says so
+SCORES = (
+    "hinge",
+    "squared_hinge",
+    "categorical_hinge",
+    "multi_margin",
+    "sparsemax",
+)  # any numbers, though no option says so
 
 
 class Case(NamedTuple):
@@ -346,9 +354,6 @@ def check_sklearn(cases, oracle):
 # Recipe, run with PyTorch 2.13.0 on a CPU in float64 (`test_pytorch_recipe` runs it again where there is a PyTorch):
 #     loss = torch.nn.<made>(<y_pred>, <y_true>), with r = "none"; loss.sum().backward()
 # A row: made; "y_pred, y_true"; the loss here and its options; the values; the gradient of their sum.
-# Recipe, run with PyTorch 2.13.0 on a CPU in float64 (`test_pytorch_recipe` runs it again where there is a PyTorch):
-#     loss = torch.nn.<made>(<y_pred>, <y_true>), with r = "none"; loss.sum().backward()
-# A row: made; "y_pred, y_true"; the loss here and its options; the values; the gradient of their sum.
 W = [0.5, 2.0, 1.25]
 INPUTS = {
     "z": np.array([[1.5, -0.5, 0.25], [-2.0, 0.75, 3.0], [0.125, -0.25, 0.0], [4.0, -1.0, 0.5]]),
@@ -395,6 +400,29 @@ def check_recipe_of_torch_nn(rows):
             loss.sum().backward()
             np.testing.assert_allclose(loss.detach().numpy(), values if r == "none" else np.sum(values), rtol=1e-14)
             np.testing.assert_allclose(y_pred.grad.numpy(), gradient, rtol=1e-14)
+
+
+# Recipe: values = formulas[<formula>](<y_pred>, <y_true>, *<parameters>); values.sum().backward()
+# A row: formula; "y_pred, y_true"; parameters; the loss here and its options; the values; the gradient of their sum.
+
+
+def check_torch_formulas(rows, inputs=INPUTS):
+    for formula, arguments, parameters, loss, options, values, gradient in rows:
+        with naming(f"{formula}{parameters}"):
+            check_pytorch(*eval(arguments, {}, inputs), loss, options, values, gradient)
+
+
+def check_recipe_of_torch_formulas(formulas, rows, inputs=INPUTS):
+    import torch
+
+    tensors = {name: torch.tensor(x) for name, x in inputs.items()}
+    for formula, arguments, parameters, _, _, values, gradient in rows:
+        y_pred, y_true = eval(arguments, {}, tensors)
+        y_pred = y_pred.clone().requires_grad_()
+        loss = formulas[formula](y_pred, y_true, *parameters)
+        loss.sum().backward()
+        np.testing.assert_allclose(loss.detach().numpy(), values, rtol=1e-13)
+        np.testing.assert_allclose(y_pred.grad.numpy(), gradient, rtol=1e-13, atol=1e-15)
 
 
 # ---------------------------------------------------------------- 80 digits, from logits of up to ±1e4
