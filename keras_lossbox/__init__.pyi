@@ -37,6 +37,8 @@ class AsymmetricLoss(Loss):
     gamma_pos: Any
     clip: Any
     detach_focal_weight: Any
+    pos_weight: Any
+    neg_weight: Any
     from_logits: Any
     label_smoothing: Any
     axis: Any
@@ -53,6 +55,8 @@ class AsymmetricLoss(Loss):
         dtype: DType = None,
         *,
         detach_focal_weight: bool = False,
+        pos_weight: float | Sequence[float] | ArrayLike | None = None,
+        neg_weight: float | Sequence[float] | ArrayLike | None = None,
     ) -> None: ...
 
 class AsymmetricSingleLabel(Loss):
@@ -94,6 +98,7 @@ class BalancedBinaryCrossentropy(Loss):
 
 class BinaryCrossentropy(Loss):
     pos_weight: Any
+    neg_weight: Any
     from_logits: Any
     label_smoothing: Any
     axis: Any
@@ -107,6 +112,7 @@ class BinaryCrossentropy(Loss):
         dtype: DType = None,
         *,
         pos_weight: float | Sequence[float] | ArrayLike | None = None,
+        neg_weight: float | Sequence[float] | ArrayLike | None = None,
     ) -> None: ...
 
 class BinaryFocalCrossentropy(Loss):
@@ -114,6 +120,7 @@ class BinaryFocalCrossentropy(Loss):
     alpha: Any
     gamma: Any
     pos_weight: Any
+    neg_weight: Any
     from_logits: Any
     label_smoothing: Any
     axis: Any
@@ -130,6 +137,7 @@ class BinaryFocalCrossentropy(Loss):
         dtype: DType = None,
         *,
         pos_weight: float | Sequence[float] | ArrayLike | None = None,
+        neg_weight: float | Sequence[float] | ArrayLike | None = None,
     ) -> None: ...
 
 class CategoricalCrossentropy(Loss):
