@@ -8,6 +8,13 @@ BACKEND = keras.config.backend()
 MODES = {"tensorflow": ["eager", "graph", "xla"], "jax": ["eager", "jit"], "torch": ["eager"]}[BACKEND]
 
 
+def check_refused(fn, y_pred, mode):
+    """A traced function whose loss gets a label that is not valid gives NaN."""
+    value, gradient = value_and_gradient(fn, y_pred, mode)
+    assert np.isnan(value)
+    assert np.all(np.isfinite(gradient))  # the weights survive the step
+
+
 def value_and_gradient(fn, y_pred, mode="eager", unknown_batch=False):
     """`fn(y_pred)` (a scalar) and its gradient, as numpy; a gradient that does not exist is 0."""
     y_pred = np.asarray(y_pred)

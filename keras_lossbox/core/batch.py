@@ -34,7 +34,7 @@ class Batch(NamedTuple):
     weights: Any = None  # of the values, or None; they can be broadcast to the values' shape
     mask: Any = None  # the same: True for what is neither masked by a layer nor left out by an option
     layer_mask: Any = None  # the part of it that comes from layers
-    invalid: Any = None  # where labels are not valid, which a traced graph only finds out in its run; their loss is NaN
+    invalid: Any = None  # where labels are not valid, which only a run finds out (or whether any is not): NaN
     filled_up: Any = None  # False for rows that only fill up a batch, harmless in a formula and not counted
     linear: Any = None  # what the logits `y_pred` were computed from by a `LinearHead`: then y_pred is not to be read
 
@@ -68,14 +68,14 @@ def logical_and_optional(mask, other):
     return ops.logical_and(mask, other)
 
 
-def valid_labels(batch, entries):
-    """The labels with 0 where they are not valid: 0 * NaN is NaN, so that must not enter a formula."""
+def valid_labels(batch, entries, harmless=0):
+    """The labels with a harmless one where they are not valid: 0 * NaN is NaN, so that must not enter a formula."""
     rank = len(batch.y_true.shape)
     if rank < len(batch.y_pred.shape):  # indices or groups, which lack the axis of the classes, or the last ones
         entries = ops.any(entries, -1 if batch.axis is None else batch.axis)
         while len(entries.shape) > rank:
             entries = ops.any(entries, -1)
-    return ops.where(entries, batch.y_true, 0)
+    return ops.where(entries, batch.y_true, harmless)
 
 
 def valid_predictions(batch, entries, softmax=False):

@@ -20,6 +20,7 @@ from keras import ops
 from keras_lossbox.core import host, reduction
 from keras_lossbox.core.batch import logical_and_optional
 from keras_lossbox.core.reduction import Score
+from keras_lossbox.functions.elementary import sizes_of
 
 if host.ON_TENSORFLOW:
     import tensorflow as tf
@@ -71,7 +72,7 @@ def _few_or_unknown(shape):
 @functools.cache
 def _works():
     """Whether there is an XLA, and no GPU or TPU, where this has not been measured."""
-    if any(device.device_type not in ("CPU", "XLA_CPU") for device in tf.config.list_physical_devices()):
+    if not host.has_cpus_only():
         return False
     try:
         with tf.init_scope():
@@ -104,9 +105,12 @@ def _filled_up(loss, batch, how, formula):
     steps = tf.constant(LADDER, rows.dtype)
     size = steps[tf.searchsorted(steps, rows[None])[0]]
     fields = {name: getattr(batch, name) for name in TENSORS if getattr(batch, name) is not None}
-    filled = {name: _fill(x, rows, size, int(name == "y_pred")) for name, x in fields.items()}
+    targets = loss.targets(batch.y_pred)
+    domain = targets.domain(batch.y_true, sizes_of(batch.y_pred))
+    harmless = {"y_pred": 1, "y_true": 0 if domain is None else domain.harmless}
+    filled = {name: _fill(x, rows, size, harmless.get(name, 0)) for name, x in fields.items()}
     there = tf.range(size) < rows
-    if loss.targets(batch.y_pred).across:  # such a formula asks which rows there are
+    if targets.across:  # such a formula asks which rows there are
         rank = len(batch.y_pred.shape) - (batch.axis is not None)
         filled["mask"] = logical_and_optional(filled.get("mask"), tf.reshape(there, [-1] + [1] * (rank - 1)))
     else:

@@ -3,6 +3,7 @@
 Private names are used where Keras offers nothing public; `tests/core/test_host.py` tells when one of them breaks.
 """
 
+import functools
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -52,6 +53,12 @@ def concrete(x):
         return ops.convert_to_numpy(x)
     except (TypeError, RuntimeError):  # a JAX tracer; a tensor under torch.func
         return None
+
+
+@functools.cache
+def has_cpus_only():
+    """Whether TensorFlow sees no GPU or TPU."""
+    return all(device.device_type in ("CPU", "XLA_CPU") for device in tf.config.list_physical_devices())
 
 
 def logits_behind(y_pred, activation, axis):

@@ -145,10 +145,12 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
         axis = None if targets.axis is None else targets.axis % len(sizes)
         batch = Batch(y_true, y_pred, from_logits, axis, linear=linear)
         batch = self._with_weights(batch, sizes, sample_weight, layer_mask)
-        if not check_labels or not targets.checked:
+        domain = targets.domain(y_true, sizes)
+        if not check_labels or domain is None:
             return batch
-        y_true = batch.y_true if batch.all_valid else valid_labels(batch, valid_entries(batch, sizes))
-        y_true, invalid = targets.check(y_true, sizes)
+        if not batch.all_valid:
+            y_true = valid_labels(batch, valid_entries(batch, sizes), domain.harmless)
+        y_true, invalid = domain.check(y_true)
         return batch._replace(y_true=y_true, invalid=invalid)
 
     def score(self, batch: Batch) -> Score:
@@ -161,8 +163,9 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
         """`Values` as the formula gives them, with weights and mask that fit them, NaN where a label was not valid."""
         targets = self.targets(batch.y_pred)
         if not batch.all_valid:
-            entries = valid_entries(batch, sizes_of(batch.y_pred))
-            y_true = batch.y_true if targets.checked else valid_labels(batch, entries)
+            sizes = sizes_of(batch.y_pred)
+            entries, checked = valid_entries(batch, sizes), targets.domain(batch.y_true, sizes) is not None
+            y_true = batch.y_true if checked else valid_labels(batch, entries)
             y_pred = valid_predictions(batch, entries, softmax=targets.activation == "softmax")
             batch = batch._replace(y_true=y_true, y_pred=y_pred)
         return settle(self.compute(batch), batch, targets.across)

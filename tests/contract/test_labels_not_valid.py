@@ -1,0 +1,88 @@
+"""Labels that a loss does not allow: an error where one can be raised, NaN elsewhere, and never a number.
+
+Which labels a loss allows it says itself (`targets.domain`), so that a new loss is here without a change.
+"""
+
+import keras
+import numpy as np
+import pytest
+from backends import MODES, check_refused, value_and_gradient, with_mask
+from cases import CLASSES, every_case, is_last_of_family
+
+from keras_lossbox.core.domain import ROUNDING
+
+numpy = keras.ops.convert_to_numpy
+
+
+def bad_labels(case, y_true, y_pred):
+    """Labels of which one, the last sample's first, is just outside, or far outside, of what the loss allows."""
+    if case.of_region and y_true.ndim == y_pred.ndim:
+        y_true = y_true.astype("float32")
+    domain = (
+        case.inner.build()
+        .targets(keras.ops.convert_to_tensor(y_pred))
+        .domain(keras.ops.convert_to_tensor(y_true), y_pred.shape)
+    )
+    if domain is None:
+        pytest.skip("every number is a label")
+    whole = y_true.dtype.kind != "f"
+    step = 1 if whole else 2 * ROUNDING
+    high = CLASSES - 1 if whole else float(domain.high)
+    values = [float(domain.low) if domain.above else domain.low - step, high + step, -100, 255]
+    for value in values:
+        if (domain.low == -np.inf and value < high) or (high == np.inf and value > domain.low):
+            continue
+        if value == case.options.get("ignore_class"):
+            continue
+        bad = y_true.copy()
+        bad[(-1,) + (0,) * (bad.ndim - 1)] = value
+        yield bad
+
+
+@every_case(lambda case, mode: is_last_of_family(case), mode=MODES)
+def test_an_error_or_nan(case, mode, rng):
+    y_true, y_pred = case.data(rng, (4, 2))
+    loss, named = case.build(), f"(?s){case.inner.name}|{case.name}.*`y_true` must hold"
+    for bad in bad_labels(case, y_true, y_pred):
+        if mode == "eager":
+            with pytest.raises(ValueError, match=named):
+                loss(bad, y_pred)
+            continue
+        # A traced label: it comes out of y_pred, so that no mode can look at its value.
+        check_refused(
+            lambda x, y=bad: loss(keras.ops.convert_to_tensor(y) + keras.ops.cast(0 * keras.ops.max(x), y.dtype), x),
+            y_pred,
+            mode,
+        )
+
+
+@every_case(lambda case, mode: is_last_of_family(case), mode=MODES)
+def test_what_is_masked_or_of_weight_zero_may_be_anything(case, mode, rng):
+    y_true, y_pred = case.data(rng, (4, 2))
+    loss, weights = case.build(), np.array([1.0, 2.0, 1.0, 0.0], "float32")
+    if loss.targets(y_pred).across:
+        weights = np.broadcast_to(weights[:, None], (4, 2)).copy()
+    mask = np.array([[True, True], [True, True], [True, True], [False, False]])
+    for bad in bad_labels(case, y_true, y_pred):
+        for hide in ({"sample_weight": weights}, {"mask": mask}):
+            fn = _loss_with(loss, **hide)
+            found, expected = (value_and_gradient(lambda x, y=y: fn(y, x), y_pred, mode) for y in (bad, y_true))  # noqa: B023
+            for one, other in zip(found, expected, strict=True):
+                np.testing.assert_array_equal(one, other)
+
+
+def _loss_with(loss, sample_weight=None, mask=None):
+    def fn(y, x):
+        return loss(y, x if mask is None else with_mask(x, mask), sample_weight)
+
+    return fn
+
+
+@every_case(lambda case: is_last_of_family(case))
+def test_rounding_is_no_error(case, rng):
+    y_true, y_pred = case.data(rng, (4, 2))
+    if y_true.dtype.kind != "f":
+        pytest.skip("whole numbers")
+    next(bad_labels(case, y_true, y_pred))
+    y_true = y_true + np.float32(1e-6) * np.sign(y_true - 0.5)
+    assert np.all(np.isfinite(numpy(case.build()(y_true, y_pred))))
