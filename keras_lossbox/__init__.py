@@ -6,9 +6,10 @@ from keras_lossbox.core import replicas, targets
 from keras_lossbox.core.batch import Batch, Values
 from keras_lossbox.core.loss import Loss
 from keras_lossbox.core.registry import __version__, available, get
-from keras_lossbox.layers import LinearHead
+from keras_lossbox.layers import LinearHead, OrdinalHead, ordinal_probabilities
 from keras_lossbox.metrics import MeanLoss
 from keras_lossbox.tools.diagnose import diagnose
+from keras_lossbox.tools.ordinal import ordinal_labels
 from keras_lossbox.tools.weights import class_balanced_weights, class_weight_from_labels, pos_weight_from_labels
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "LinearHead",
     "Loss",
     "MeanLoss",
+    "OrdinalHead",
     "Values",
     "__version__",
     "available",
@@ -25,6 +27,8 @@ __all__ = [
     "diagnose",
     "get",
     "metrics",
+    "ordinal_labels",
+    "ordinal_probabilities",
     "plots",
     "pos_weight_from_labels",
     "replicas",

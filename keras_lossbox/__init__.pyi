@@ -19,8 +19,11 @@ from keras_lossbox.core.registry import __version__ as __version__
 from keras_lossbox.core.registry import available as available
 from keras_lossbox.core.registry import get as get
 from keras_lossbox.layers import LinearHead as LinearHead
+from keras_lossbox.layers import OrdinalHead as OrdinalHead
+from keras_lossbox.layers import ordinal_probabilities as ordinal_probabilities
 from keras_lossbox.metrics import MeanLoss as MeanLoss
 from keras_lossbox.tools.diagnose import diagnose as diagnose
+from keras_lossbox.tools.ordinal import ordinal_labels as ordinal_labels
 from keras_lossbox.tools.weights import class_balanced_weights as class_balanced_weights
 from keras_lossbox.tools.weights import class_weight_from_labels as class_weight_from_labels
 from keras_lossbox.tools.weights import pos_weight_from_labels as pos_weight_from_labels
@@ -170,6 +173,59 @@ class CategoricalFocalCrossentropy(Loss):
         class_weight: float | Sequence[float] | ArrayLike | None = None,
     ) -> None: ...
 
+class Charbonnier(Loss):
+    epsilon: Any
+    axis: Any
+    def __init__(
+        self,
+        epsilon: float = 0.001,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        axis: int | None = -1,
+    ) -> None: ...
+
+class Coral(Loss):
+    importance_weights: Any
+    def __init__(
+        self,
+        importance_weights: float | Sequence[float] | ArrayLike | None = None,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+    ) -> None: ...
+
+class Corn(Loss):
+    average: Any
+    def __init__(
+        self,
+        average: Literal["samples", "tasks"] = "samples",
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+    ) -> None: ...
+
+class CoxPH(Loss):
+    ties: Any
+    def __init__(
+        self,
+        ties: Literal["breslow", "efron"] = "breslow",
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+    ) -> None: ...
+
+class CumulativeLink(Loss):
+    link: Any
+    def __init__(
+        self,
+        link: Literal["logit"] = "logit",
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+    ) -> None: ...
+
 class Dice(Loss):
     smooth: Any
     squared: Any
@@ -199,6 +255,54 @@ class Dice(Loss):
         class_weight: float | Sequence[float] | ArrayLike | None = None,
         ignore_class: int | None = None,
         include_background: bool = True,
+    ) -> None: ...
+
+class DiscreteHazard(Loss):
+    labels: Any
+    def __init__(
+        self,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        labels: Literal["index", "intervals"] = "index",
+    ) -> None: ...
+
+class EarthMovers(Loss):
+    power: Any
+    root: Any
+    from_logits: Any
+    def __init__(
+        self,
+        power: float = 2.0,
+        root: bool = False,
+        from_logits: bool = False,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+    ) -> None: ...
+
+class EnsembleCRPS(Loss):
+    fair: Any
+    def __init__(
+        self,
+        fair: bool = False,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+    ) -> None: ...
+
+class Expectile(Loss):
+    expectile: Any
+    axis: Any
+    def __init__(
+        self,
+        expectile: float = 0.5,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        axis: int | None = -1,
     ) -> None: ...
 
 class FocalTversky(Loss):
@@ -232,6 +336,53 @@ class FocalTversky(Loss):
         class_weight: float | Sequence[float] | ArrayLike | None = None,
         ignore_class: int | None = None,
         include_background: bool = True,
+    ) -> None: ...
+
+class GaussianCRPS(Loss):
+    eps: Any
+    parameterization: Any
+    def __init__(
+        self,
+        eps: float = 1e-06,
+        parameterization: Literal[
+            "scale", "log_scale", "softplus_scale", "variance", "log_variance", "softplus_variance"
+        ] = "scale",
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+    ) -> None: ...
+
+class GaussianNLL(Loss):
+    full: Any
+    eps: Any
+    parameterization: Any
+    beta: Any
+    def __init__(
+        self,
+        full: bool = False,
+        eps: float = 1e-06,
+        parameterization: Literal[
+            "variance", "log_variance", "softplus_variance", "scale", "log_scale", "softplus_scale"
+        ] = "variance",
+        beta: float = 0.0,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+    ) -> None: ...
+
+class GeneralRobust(Loss):
+    alpha: Any
+    scale: Any
+    axis: Any
+    def __init__(
+        self,
+        alpha: float | Literal["inf", "-inf"] = 1.0,
+        scale: float = 1.0,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        axis: int | None = -1,
     ) -> None: ...
 
 class GeneralizedCrossentropy(Loss):
@@ -343,6 +494,20 @@ class L2Norm(Loss):
         axes: Literal["last", "sample"] = "last",
     ) -> None: ...
 
+class LaplaceNLL(Loss):
+    full: Any
+    eps: Any
+    parameterization: Any
+    def __init__(
+        self,
+        full: bool = False,
+        eps: float = 1e-06,
+        parameterization: Literal["scale", "log_scale", "softplus_scale"] = "scale",
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+    ) -> None: ...
+
 class LogCosh(Loss):
     axis: Any
     def __init__(
@@ -352,6 +517,20 @@ class LogCosh(Loss):
         dtype: DType = None,
         *,
         axis: int | None = -1,
+    ) -> None: ...
+
+class LogNormalNLL(Loss):
+    full: Any
+    eps: Any
+    parameterization: Any
+    def __init__(
+        self,
+        full: bool = False,
+        eps: float = 1e-06,
+        parameterization: Literal["scale", "log_scale", "softplus_scale"] = "scale",
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
     ) -> None: ...
 
 class LovaszHinge(Loss):
@@ -434,6 +613,52 @@ class MeanSquaredError(Loss):
         axis: int | None = -1,
     ) -> None: ...
 
+class MixtureNLL(Loss):
+    components: Any
+    eps: Any
+    parameterization: Any
+    def __init__(
+        self,
+        components: int,
+        eps: float = 1e-06,
+        parameterization: Literal["log_scale", "scale", "softplus_scale"] = "log_scale",
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+    ) -> None: ...
+
+class NegativeBinomialNLL(Loss):
+    full: Any
+    parameterization: Any
+    eps: Any
+    def __init__(
+        self,
+        full: bool = True,
+        parameterization: Literal["log", "softplus", "identity"] = "log",
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        eps: float = 1e-06,
+    ) -> None: ...
+
+class Poisson(Loss):
+    full: Any
+    log_input: Any
+    axis: Any
+    epsilon: Any
+    def __init__(
+        self,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        full: bool = False,
+        log_input: bool = False,
+        axis: int | None = -1,
+        epsilon: float | None = None,
+    ) -> None: ...
+
 class Poly1Crossentropy(Loss):
     epsilon: Any
     class_weight: Any
@@ -451,6 +676,21 @@ class Poly1Crossentropy(Loss):
         dtype: DType = None,
         *,
         class_weight: float | Sequence[float] | ArrayLike | None = None,
+    ) -> None: ...
+
+class Quantile(Loss):
+    quantile: Any
+    delta: Any
+    axis: Any
+    def __init__(
+        self,
+        quantile: float | Sequence[float] | ArrayLike = 0.5,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        delta: float | None = None,
+        axis: int | None = -1,
     ) -> None: ...
 
 class RootMeanSquaredError(Loss):
@@ -525,6 +765,22 @@ class SparseCategoricalFocalCrossentropy(Loss):
         ignore_class: int | None = None,
     ) -> None: ...
 
+class StudentTNLL(Loss):
+    df: Any
+    full: Any
+    eps: Any
+    parameterization: Any
+    def __init__(
+        self,
+        df: float | None = None,
+        full: bool = False,
+        eps: float = 1e-06,
+        parameterization: Literal["scale", "log_scale", "softplus_scale"] = "scale",
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+    ) -> None: ...
+
 class SymmetricCrossentropy(Loss):
     alpha: Any
     beta: Any
@@ -579,6 +835,41 @@ class Tversky(Loss):
         include_background: bool = True,
     ) -> None: ...
 
+class Tweedie(Loss):
+    power: Any
+    form: Any
+    log_input: Any
+    axis: Any
+    epsilon: Any
+    def __init__(
+        self,
+        power: float = 1.5,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        form: Literal["nll", "deviance"] = "nll",
+        log_input: bool = False,
+        axis: int | None = -1,
+        epsilon: float | None = None,
+    ) -> None: ...
+
+class WeightedKappa(Loss):
+    weightage: Any
+    from_logits: Any
+    epsilon: Any
+    log: Any
+    def __init__(
+        self,
+        weightage: Literal["quadratic", "linear"] = "quadratic",
+        from_logits: bool = False,
+        epsilon: float = 1e-06,
+        log: bool = True,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+    ) -> None: ...
+
 class WeightedSum(Loss):
     losses: Any
     weights: Any
@@ -591,6 +882,11 @@ class WeightedSum(Loss):
         dtype: DType = None,
     ) -> None: ...
     def metrics(self) -> list[MeanLoss]: ...
+
+class ZeroInflatedLogNormal(Loss):
+    def __init__(
+        self, name: str | None = None, reduction: Reduction = "sum_over_batch_size", dtype: DType = None
+    ) -> None: ...
 
 class ZeroOne(Loss):
     from_logits: Any

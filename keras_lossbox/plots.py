@@ -18,7 +18,7 @@ POINTS = 201  # odd, so that a corner in the middle is hit
 COLORS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"]  # for the colour-blind too
 LINES = ["-", "--", "-.", ":"]
 
-Kind = Literal["real", "positive", "binary", "classes", "pixels"]
+Kind = Literal["real", "positive", "parameters", "events", "binary", "ordered", "classes", "pixels"]
 
 
 def plot_loss(
@@ -35,7 +35,10 @@ def plot_loss(
 
     * `"real"`: over the error; all outputs, if there are several, have the same.
     * `"positive"`: over the prediction for a target of 1, for losses of positive targets such as Keras's Poisson.
+    * `"parameters"`: over the first parameter of a distribution, mostly its location; the target and the others are 1.
+    * `"events"`: over the log hazard, or its logit in an interval; one curve for an event and one for censored.
     * `"binary"`: over the logit, or the probability if not `from_logits`; one curve for each label.
+    * `"ordered"`: over the score, for a class in the middle; the logits of its thresholds are the score and one apart.
     * `"classes"`: over the logit, or the probability, of the true class, the others all alike; one curve, or one for
       each of the first ten classes where an option gives each class a number of its own.
     * `"pixels"`: over the logit, or the probability, of what is true, alike in each of four or more pixels, in which

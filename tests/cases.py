@@ -13,14 +13,13 @@ import re
 import keras
 import numpy as np
 import pytest
+from kinds import CLASSES, Real
 from scipy import special
 
 import keras_lossbox
 from keras_lossbox import targets
 from keras_lossbox.core.options import Choice, Flag, Integer, Number, declared
 from keras_lossbox.losses.overlap.base import Overlap
-
-CLASSES = 3  # the size of the last axis of every y_pred
 
 # On PyTorch, Keras's own loss rounds float64 to float32 and raises for NaN.
 OF_KERAS = (keras_lossbox if keras.config.backend() == "torch" else keras.losses).BinaryCrossentropy(
@@ -30,6 +29,7 @@ OF_KERAS = (keras_lossbox if keras.config.backend() == "torch" else keras.losses
 REQUIRED = {  # what a constructor cannot do without
     "WeightedSum": {"losses": [keras_lossbox.Huber(delta=0.5), keras_lossbox.MeanAbsoluteError()]},
     "Masked": {"loss": keras_lossbox.Huber(delta=0.5)},
+    "MixtureNLL": {"components": 2},
 }
 # A loss of overlap knows options of classes in the modes with classes only.
 for cls in keras_lossbox.available().values():
@@ -73,6 +73,13 @@ EXTRA = {
     "MeanSquaredError": [{"axis": None}],
     "Huber": [{"axis": None, "delta": 0.3}],
     "SmoothL1": [{"beta": 0.0}],
+    "GeneralRobust": [{"alpha": "-inf", "scale": 2.5}, {"alpha": 0.0}],
+    "Quantile": [{"quantile": [0.1, 0.5, 0.9], "delta": 0.5}],
+    "Poisson": [{"log_input": True, "full": True}, {"axis": None}],
+    "Tweedie": [{"power": 2.0, "form": "deviance"}, {"log_input": True, "form": "deviance"}],
+    "NegativeBinomialNLL": [{"parameterization": "identity"}],
+    "GaussianNLL": [{"parameterization": "log_variance", "full": True}],
+    "StudentTNLL": [{"df": 3.0, "parameterization": "softplus_scale"}, {"parameterization": "log_scale"}],
     "BinaryFocalCrossentropy": [
         {"from_logits": True, "gamma": 0.5, "pos_weight": [3.0, 0.5, 0.0], "apply_class_balancing": True},
         {"from_logits": True, "gamma": 0.0, "label_smoothing": 1.0},
@@ -98,14 +105,26 @@ EXTRA = {
     "FocalTversky": [{"mode": "binary", "from_logits": True, "gamma": 2.0}],
     "LovaszSoftmax": [{"mode": "binary"}, {"from_logits": True, "per_sample": False, "classes": "all"}],
     "LovaszHinge": [{"mode": "binary"}, {"mode": "binary", "per_sample": False}],
+    "Corn": [{"average": "tasks"}],
+    "WeightedKappa": [{"from_logits": True, "weightage": "linear", "log": False}],
+    "EarthMovers": [{"from_logits": True, "power": 1.5, "root": True}],
     "ZeroOne": [{"from_logits": True, "surrogate": "hinge"}, {"from_logits": True, "multi_label": True}],
 }
 
 
 def has_other_gradient(case):
     """Whether the gradient is not that of the value, on purpose."""
-    return case.name == "ZeroOne" or case.options.get("detach_focal_weight", False)
+    weighted = case.name == "GaussianNLL" and case.options.get("beta", 0) > 0
+    return case.name == "ZeroOne" or case.options.get("detach_focal_weight", False) or weighted
 
+
+LEAST = {"Charbonnier": "epsilon"}  # the option that is the value where there is no error, of those where it is not 0
+
+
+SELECTIVE = {
+    "ZeroInflatedLogNormal",
+    "CoxPH",
+}  # of some predictions, depending on the label, nothing enters the formula
 
 ROOT_OF_REDUCED = {"RootMeanSquaredError"}  # with scope="batch"
 
@@ -139,8 +158,18 @@ class Case:
         return self if part is None else Case(type(part), part.get_config())
 
     @property
+    def declared(self):
+        """The kind of data that the loss, or the first one inside, says that it takes."""
+        return self.inner.build().targets(np.zeros((2, CLASSES)))
+
+    @property
+    def real(self):
+        """What data it takes, if they are real numbers."""
+        return Real(self.inner.build(), self.declared)
+
+    @property
     def kind(self):
-        """What the labels are: "real", "binary", "one_hot" or "indices"."""
+        """What the data are: "binary", "one_hot", "indices", or "real" and the other kinds of `kinds.Real`."""
         case = self.inner
         if case.labels:
             return case.labels
@@ -148,10 +177,12 @@ class Case:
             return "binary" if case.options.get("multi_label") else "indices"
         if issubclass(case.cls, Overlap):
             return "indices" if case.options.get("mode") == "multiclass" else "binary"
-        data = case.build().targets(np.zeros((2, CLASSES)))
+        data = case.declared
         if isinstance(data, targets.Classes):
             return label_kinds(case.build())[0]
-        return "binary" if isinstance(data, targets.Binary) else "real"
+        if isinstance(data, targets.Ordered):
+            return "ordered"
+        return "binary" if isinstance(data, targets.Binary) else self.real.kind
 
     @property
     def of_region(self):
@@ -161,9 +192,7 @@ class Case:
     @property
     def is_batch_statistic(self):
         """Whether a sample's value depends on the others."""
-        loss = self.build()
-        over_batch = issubclass(self.cls, Overlap) and not loss.by_sample
-        return over_batch or self.name == "BalancedBinaryCrossentropy"
+        return self.declared.across
 
     def values_shape(self, y_pred):
         """The shape of what `call` gives."""
@@ -175,11 +204,41 @@ class Case:
     def takes_probabilities(self):
         return "from_logits" in declared(self.inner.cls) and not self.inner.options.get("from_logits")
 
-    def data(self, rng, shape=(6,), dtype="float32"):
+    def defined(self, y_true):
+        """Which samples have a value."""
+        by_events = self.kind == "events" and self.declared.across
+        return y_true[..., 1] == 1 if by_events else np.ones(y_true.shape[:1], bool)
+
+    @property
+    def is_real(self):
+        return self.kind not in ("binary", "one_hot", "indices", "ordered")
+
+    @property
+    def size(self):
+        """The size of the last axis of y_pred."""
+        return self.real.size(CLASSES) if self.is_real else CLASSES
+
+    @property
+    def activation(self):
+        """What the last layer of a model for the loss has."""
+        if self.takes_probabilities:
+            return "sigmoid" if self.kind == "binary" else "softmax"
+        return "softplus" if self.is_real and self.real.positive else None
+
+    def extremes(self, y_pred):
+        """Predictions of the shape of y_pred, but as far off as they may be."""
+        if self.takes_probabilities:
+            return np.eye(CLASSES, dtype="float32")[np.resize([0, 1, 2, 2, 1, 0], len(y_pred))]
+        return (self.real.extremes(y_pred.shape) if self.is_real else np.sign(y_pred) * 1e4).astype("float32")
+
+    def data(self, rng, shape=(6,), dtype="float32", outputs=CLASSES):
         """y_true and y_pred for samples of `shape`."""
-        logits = rng.normal(0, 1.5, (*shape, CLASSES))
-        if self.kind == "real":
-            return (logits + rng.normal(0, 1.2, logits.shape)).astype(dtype), logits.astype(dtype)
+        if self.is_real:
+            y_true, y_pred = self.real.draw(rng, shape, outputs)
+            return y_true.astype(dtype), y_pred.astype(dtype)
+        logits = rng.normal(0, 1.5, (*shape, outputs))
+        if self.kind == "ordered":
+            return rng.integers(0, CLASSES + 1, shape), -np.sort(-logits, -1).astype(dtype)
         if self.kind == "binary":
             y_true, activation = (rng.random(logits.shape) < 0.4).astype(dtype), special.expit
         else:
@@ -207,10 +266,13 @@ def other_values(name, option):
         return list(option.names)
     if name == "weights":
         return [[0.5, 2.0]]
+    if name == "power":  # of a distribution: none is between 0 and 1
+        return [1.0, 3.0]
     if isinstance(option, Integer):
         return [1]
     if isinstance(option, Number):
-        inside = option.low + 0.3 * (option.high - option.low) if np.isfinite(option.high) else option.low + 0.7
+        low = option.low if np.isfinite(option.low) else 0
+        inside = low + 0.3 * (option.high - low) if np.isfinite(option.high) else low + 0.7
         return [inside, [inside] * (CLASSES - 1) + [option.low + 0.1]] if option.per else [inside]
     raise NotImplementedError(f"say which values a {type(option).__name__} can have")
 

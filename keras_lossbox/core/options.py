@@ -213,11 +213,29 @@ class Number(Option):
         return number
 
     def check_length(self, value, size, axis, y_pred):
-        if self.per in ("class", "label") and isinstance(value, list) and size not in (None, len(value)):
+        if (
+            self.per in ("class", "label", "level", "threshold")
+            and isinstance(value, list)
+            and size not in (None, len(value))
+        ):
             raise ValueError(
                 f"`{self.name}` must be one number or {size} of them, the size of axis {axis} of y_pred. "
                 f"Received: {len(value)} numbers, y_pred.shape={tuple(y_pred.shape)}"
             )
+
+
+class NumberOrInfinity(Number):
+    """A number or an infinity, which is kept as "inf" or "-inf": JSON has no number for it."""
+
+    allowed = 'a number, "inf" or "-inf"'  # type: ignore[assignment]
+    annotation = 'float | Literal["inf", "-inf"]'  # type: ignore[assignment]
+
+    def _parse_one(self, value):
+        if value in ("inf", "-inf"):
+            return value
+        if isinstance(value, float) and math.isinf(value):
+            return str(value)
+        return super()._parse_one(value)
 
 
 @functools.cache

@@ -13,8 +13,13 @@ __version__ = "0.1.0"
 _registry: dict[str, type[Any]] = {}  # snake_case name -> class
 
 
+_GIVEN = {"StudentTNLL": "student_t_nll"}  # where the rule does not find the words
+
+
 def snake_case(name: str) -> str:
     """`BinaryCrossentropy` as `binary_crossentropy`."""
+    if name in _GIVEN:
+        return _GIVEN[name]
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
@@ -92,7 +97,7 @@ def get(identifier: str | dict[str, Any] | keras.losses.Loss, **options: Any) ->
         if name.replace("_", "") == wanted:
             cls.check_known(options)
             return cls(**options)
-    near = difflib.get_close_matches(snake_case(identifier), _registry, n=3, cutoff=0.4)
+    near = difflib.get_close_matches(snake_case(identifier), _registry, n=3, cutoff=0.5)
     raise ValueError(
         f"keras_lossbox.get: no loss is named {identifier!r}."
         + (f" Did you mean {' or '.join(map(repr, near))}?" if near else "")

@@ -105,7 +105,8 @@ class Classes(Real):
             self.labels != "one_hot" and (len(y_true.shape) < len(sizes) or y_true.shape[axis] == 1)
         )
         if indices:
-            return self._indices(y_true, y_pred, sizes, axis), y_pred, sizes
+            hint = f" they have the shape of y_pred without its axis {axis}, the classes."
+            return _indices(y_true, y_pred, sizes, axis, hint), y_pred, sizes
         hint = " For integer labels use the Sparse relative of this loss, or keras.ops.one_hot."
         y_true = ops.cast(with_sizes(y_true, y_pred, sizes, hint), y_pred.dtype)
         if self.labels == "largest":
@@ -113,14 +114,30 @@ class Classes(Real):
             y_true = ops.where(no_class, NAN_LABEL, ops.cast(ops.argmax(y_true, axis), "int32"))
         return y_true, y_pred, sizes
 
-    def _indices(self, y_true, y_pred, sizes, axis):
-        if len(y_true.shape) == len(sizes) and y_true.shape[axis] == 1:
-            y_true = ops.squeeze(y_true, axis)
-        hint = f" Labels are class indices here: they have the shape of y_pred without its axis {axis}, the classes."
-        return to_indices(with_sizes(y_true, y_pred, without_axis(sizes, axis), hint))
-
     def domain(self, y_true: Any, sizes: Sequence[Any]) -> Domain | None:
         return class_indices(y_true, sizes[self.axis], self.axis) if len(y_true.shape) < len(sizes) else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Ordered(Real):
+    """Ordered classes 0 ... K: the last axis of y_pred holds a logit for each of the K thresholds between them.
+
+    Logit k says whether the class is above k. Labels are class indices without that axis, or with 1 in it.
+    """
+
+    from_logits: bool | None = True
+    activation = "sigmoid"
+
+    def align(self, y_true: Any, y_pred: Any, sizes: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
+        if len(sizes) == 1:  # n samples, not one
+            y_pred, sizes = ops.expand_dims(y_pred, -1), (*sizes, 1)
+        hint = " they have the shape of y_pred without its last axis, the thresholds, one less than there are classes."
+        return _indices(y_true, y_pred, sizes, len(sizes) - 1, hint), y_pred, sizes
+
+    def domain(self, y_true: Any, sizes: Sequence[Any]) -> Domain | None:
+        last = sizes[-1] if isinstance(sizes[-1], int) else "the size of the last axis of y_pred"
+        allowed = f"class indices from 0 to {last}, as many as there are thresholds"
+        return dataclasses.replace(class_indices(y_true, sizes[-1] + 1, -1), allowed=allowed)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,25 +166,81 @@ class Regions(Real):
 
 
 @dataclasses.dataclass(frozen=True)
+class Repeated(Real):
+    """Several predictions of each label, along the last axis of y_pred: quantiles, or the members of an ensemble.
+
+    y_true has the shape of y_pred without that axis, or with 1 in it; with `each` it may also have one label for each.
+    """
+
+    hint: str = " Labels have the shape of y_pred without its last axis, the predictions of one label."
+    each: bool = True
+
+    def align(self, y_true: Any, y_pred: Any, sizes: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
+        if len(sizes) < 2:
+            return super().align(y_true, y_pred, sizes)
+        if len(y_true.shape) == len(sizes) - 1:
+            y_true = ops.expand_dims(with_sizes(y_true, y_pred, sizes[:-1], self.hint), -1)
+        elif not self.each or y_true.shape[-1] == 1:
+            y_true = with_sizes(y_true, y_pred, (*sizes[:-1], 1), self.hint)
+        else:
+            return super().align(y_true, y_pred, sizes)
+        return ops.cast(y_true, y_pred.dtype), y_pred, sizes
+
+
+@dataclasses.dataclass(frozen=True)
 class Parameters(Real):
     """Parameters of a distribution: the last axis of y_pred holds `count` blocks of the size of y_true's last axis.
 
     For two outputs and a Gaussian `[mean_1, mean_2, variance_1, variance_2]`: two `Dense` layers and a `Concatenate`.
+    `shared` parameters that all outputs have in common stand before them.
     """
 
     count: int = 2
+    shared: int = 0
 
     def align(self, y_true: Any, y_pred: Any, sizes: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
-        outputs, rest = divmod(y_pred.shape[-1] or 0, self.count)  # (a size that only the run knows does not do)
-        if rest or not outputs:
+        size = (y_pred.shape[-1] if sizes else None) or 0  # (a size that only the run knows does not do)
+        outputs, rest = divmod(size - self.shared, self.count)
+        if rest or outputs < 1:
+            more = f", and {self.shared} that they share" if self.shared else ""
             raise ValueError(
-                f"the last axis of y_pred must hold {self.count} parameters for each output. "
+                f"the last axis of y_pred must hold {self.count} parameters for each output{more}. "
                 f"Received: y_pred.shape={tuple(y_pred.shape)}"
             )
         if outputs == 1 and len(y_true.shape) == len(sizes) - 1:
             y_true = ops.expand_dims(y_true, -1)
         hint = f" Labels have the shape of y_pred with {outputs} in place of {y_pred.shape[-1]}."
         return ops.cast(with_sizes(y_true, y_pred, (*sizes[:-1], outputs), hint), y_pred.dtype), y_pred, sizes
+
+
+@dataclasses.dataclass(frozen=True)
+class Survival(Real):
+    """The time until an event, or until it was last known not to have happened.
+
+    Labels `(n, ..., 2)`: the time, and 1 for an event or 0 for censored. For `intervals` y_pred has one number for each
+    interval of time: with `"index"` the first number of a label is the index of one, with `"intervals"` labels are
+    `(n, ..., 2 K)`, whether each interval was survived, and whether the event was in it. Otherwise y_pred is `(n, 1)`.
+    """
+
+    intervals: str | None = None
+
+    def align(self, y_true: Any, y_pred: Any, sizes: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
+        if len(sizes) == 1:
+            y_pred, sizes = ops.expand_dims(y_pred, -1), (*sizes, 1)
+        if self.intervals is None and (len(sizes) != 2 or y_pred.shape[-1] not in (1, None)):
+            raise ValueError(
+                f"`y_pred` must hold one number for each sample, (n, 1). Received: y_pred.shape={tuple(y_pred.shape)}"
+            )
+        columns, hint = (
+            (2, "a time and whether it is that of an event")
+            if self.intervals != "intervals"
+            else (
+                2 * sizes[-1],
+                "for each interval whether it was survived, and then for each whether the event was in it",
+            )
+        )
+        y_true = with_sizes(y_true, y_pred, (*sizes[:-1], columns), f" Labels are {hint}.")
+        return ops.cast(y_true, y_pred.dtype), y_pred, sizes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -197,3 +270,11 @@ class Unaligned(Real):
 
     def align(self, y_true: Any, y_pred: Any, sizes: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
         return ops.cast(y_true, y_pred.dtype), y_pred, sizes
+
+
+def _indices(y_true, y_pred, sizes, axis, hint):
+    """Class indices with the sizes of y_pred without `axis`, where they may have 1."""
+    if len(y_true.shape) == len(sizes) and y_true.shape[axis] == 1:
+        y_true = ops.squeeze(y_true, axis)
+    hint = f" Labels are class indices here:{hint}"
+    return to_indices(with_sizes(y_true, y_pred, without_axis(sizes, axis), hint))

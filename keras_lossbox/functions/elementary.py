@@ -1,5 +1,6 @@
 """Functions of one tensor with a gradient that is safe: at 0, in the tails, and on every backend alike."""
 
+import itertools
 import math
 
 import keras
@@ -29,6 +30,13 @@ def is_small(x):
 def mean(x, axis):
     """The mean over `axis`; None keeps every element. (`keras.ops.mean` rounds float64 to float32 on PyTorch.)"""
     return x if axis is None else ops.sum(x, axis) / size_of(x, axis)
+
+
+def cumulative_sum(x):
+    """The sums of the first entries along the last axis. (`keras.ops.cumsum` rounds float64 on PyTorch.)"""
+    if keras.config.backend() != "torch":
+        return ops.cumsum(x, -1)
+    return ops.stack(list(itertools.accumulate(x[..., i] for i in range(x.shape[-1]))), -1)
 
 
 def multiply_optional(x, factor):
@@ -84,6 +92,20 @@ def _log_cosh(x):
     tanh = ops.tanh(near / 2)
     sinh_squared = ops.square(tanh / (1 + tanh)) * ops.exp(near)
     return ops.log1p(2 * sinh_squared) + ops.relu(abs_x - 20)  # beyond 20 it is a straight line
+
+
+def log1p_square(x):
+    """log(1 + x²), also where x² overflows."""
+    abs_x = x * side(x)
+    far = abs_x > 1
+    near, away = ops.where(far, 0, abs_x), ops.where(far, abs_x, 1)
+    return ops.where(far, 2 * ops.log(away) + ops.log1p(1 / away / away), ops.log1p(ops.square(near)))
+
+
+def huber(x, delta):
+    """½ x² for |x| <= δ, and beyond it the straight line that goes on from there."""
+    abs_x = absolute(x)
+    return ops.where(abs_x <= delta, 0.5 * ops.square(x), delta * abs_x - 0.5 * delta**2)
 
 
 def one_minus_exp(x):

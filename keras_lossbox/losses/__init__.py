@@ -1,5 +1,33 @@
 """The losses: a file is a kind of data, a class is a loss. Importing this package registers them."""
 
-from keras_lossbox.losses import binary, categorical, composite, focal, overlap, regression
+from keras_lossbox.losses import (
+    binary,
+    categorical,
+    composite,
+    counts,
+    focal,
+    likelihood,
+    ordinal,
+    overlap,
+    quantile,
+    regression,
+    robust,
+    scores,
+    survival,
+)
 
-__all__ = ["binary", "categorical", "composite", "focal", "overlap", "regression"]
+__all__ = [
+    "binary",
+    "categorical",
+    "composite",
+    "counts",
+    "focal",
+    "likelihood",
+    "ordinal",
+    "overlap",
+    "quantile",
+    "regression",
+    "robust",
+    "scores",
+    "survival",
+]

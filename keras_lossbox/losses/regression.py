@@ -8,9 +8,9 @@ from keras import ops
 
 from keras_lossbox.core import targets
 from keras_lossbox.core.loss import Loss
-from keras_lossbox.core.options import Choice, Integer, Number
+from keras_lossbox.core.options import Choice, Integer
 from keras_lossbox.core.registry import register
-from keras_lossbox.functions.elementary import absolute, log_cosh, mean, safe_sqrt
+from keras_lossbox.functions.elementary import absolute, mean, safe_sqrt
 
 
 class Regression(Loss):
@@ -208,110 +208,3 @@ class L2Norm(Norm):
 
     def call(self, y_true, y_pred):
         return safe_sqrt(self.sum(ops.square(y_true - y_pred)))
-
-
-@register
-class Huber(Regression):
-    """Quadratic for small errors, linear for large ones.
-
-        loss = mean(½ e²  where |e| <= δ,  δ |e| - ½ δ²  elsewhere)
-
-    A drop-in superset of `keras.losses.Huber` whose `delta` is saved. Large δ gives half the mean squared error,
-    and divided by δ small δ gives the mean absolute error. `SmoothL1(beta=δ)` is this divided by δ.
-
-    Args:
-        delta: δ > 0, in the unit of y_true: errors above it are outliers.
-        reduction, name, dtype: see `Loss`.
-        axis: the axis to take the mean over; None takes no mean, and gives every element a value, and takes weights of
-            the shape of y_pred.
-
-    Shapes: y_true and y_pred alike, `(n, ..., outputs)`; `(n,)` and `(n, 1)` are aligned. One value per sample.
-
-    Raises:
-        ValueError: if delta is not a positive number, or y_true and y_pred have different shapes.
-
-    Example:
-
-    >>> import keras_lossbox
-    >>> float(keras_lossbox.Huber(delta=2.0)([[0.0], [0.0]], [[1.0], [4.0]]))  # (0.5 + 6) / 2
-    3.25
-
-    Reference: Huber, Robust Estimation of a Location Parameter, 1964, https://doi.org/10.1214/aoms/1177703732
-    """
-
-    delta = Number(1.0, low=0, above=True)
-
-    def formula(self, error):
-        abs_e = absolute(error)
-        linear = self.delta * abs_e - 0.5 * self.delta**2
-        return ops.where(abs_e <= self.delta, 0.5 * ops.square(error), linear)
-
-
-@register
-class SmoothL1(Regression):
-    """Huber's loss divided by its threshold, as in object detectors: slope 1 for large errors.
-
-        loss = mean(½ e²/β  where |e| < β,  |e| - ½ β  elsewhere) = Huber(delta=β) / β
-
-    The same as PyTorch's `SmoothL1Loss(beta)` with its mean. β = 0 is the mean absolute error.
-
-    Args:
-        beta: β >= 0, in the unit of y_true: where the loss turns from quadratic to linear.
-        reduction, name, dtype: see `Loss`.
-        axis: the axis to take the mean over; None takes no mean, and gives every element a value, and takes weights of
-            the shape of y_pred.
-
-    Shapes: y_true and y_pred alike, `(n, ..., outputs)`; `(n,)` and `(n, 1)` are aligned. One value per sample.
-
-    Raises:
-        ValueError: if beta is negative or no number, or y_true and y_pred have different shapes.
-
-    Example:
-
-    >>> import keras_lossbox
-    >>> float(keras_lossbox.SmoothL1(beta=2.0)([[0.0], [0.0]], [[1.0], [4.0]]))  # (0.25 + 3) / 2
-    1.625
-
-    Reference: Girshick, Fast R-CNN, 2015, https://arxiv.org/abs/1504.08083
-    """
-
-    beta = Number(1.0, low=0)
-
-    def formula(self, error):
-        abs_e = absolute(error)
-        if self.beta == 0:
-            return abs_e
-        return ops.where(abs_e < self.beta, ops.square(error) / (2 * self.beta), abs_e - 0.5 * self.beta)
-
-
-@register
-class LogCosh(Regression):
-    """The logarithm of the hyperbolic cosine of the error: quadratic near 0, linear far away, smooth in between.
-
-        loss = mean(log(cosh(e)))   ≈ ½ e² near 0, |e| - log 2 far away
-
-    A drop-in superset of `keras.losses.LogCosh`, and exact near 0, where Keras's is 0 below an error of about 3e-4.
-    Like `Huber(delta=1)`, but with all derivatives.
-
-    Args:
-        reduction, name, dtype: see `Loss`.
-        axis: the axis to take the mean over; None takes no mean, and gives every element a value, and takes weights of
-            the shape of y_pred.
-
-    Shapes: y_true and y_pred alike, `(n, ..., outputs)`; `(n,)` and `(n, 1)` are aligned. One value per sample.
-
-    Raises:
-        ValueError: if y_true and y_pred have different shapes.
-
-    Example:
-
-    >>> import keras_lossbox
-    >>> round(float(keras_lossbox.LogCosh()([[0.0]], [[1.0]])), 4)
-    0.4338
-
-    Reference: Saleh and Saleh, Statistical Properties of the log-cosh Loss Function, 2022,
-    https://arxiv.org/abs/2208.04564
-    """
-
-    def formula(self, error):
-        return log_cosh(error)

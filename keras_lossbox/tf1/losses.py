@@ -7,7 +7,8 @@ from keras import ops
 from keras_lossbox.functions.elementary import divide_no_nan
 from keras_lossbox.losses.binary import BalancedBinaryCrossentropy, BinaryCrossentropy
 from keras_lossbox.losses.categorical import CategoricalCrossentropy, SparseCategoricalCrossentropy
-from keras_lossbox.losses.regression import Huber, MeanAbsoluteError, MeanSquaredError
+from keras_lossbox.losses.regression import MeanAbsoluteError, MeanSquaredError
+from keras_lossbox.losses.robust import Huber
 from keras_lossbox.tf1.arguments import BY_NONZERO, LOSSES, Collection, Reduction, loss_function, values_from_logits
 
 

@@ -16,7 +16,8 @@ from keras_lossbox.losses.binary import BalancedBinaryCrossentropy
 from keras_lossbox.losses.composite import Masked, WeightedSum
 
 HERE = "keras_lossbox.plots"
-KINDS = ("real", "positive", "binary", "classes", "pixels")  # the later, the more it asks of the labels' shape
+# the later, the more it asks of the labels' shape
+KINDS = ("real", "positive", "parameters", "events", "binary", "ordered", "classes", "pixels")
 CLASSES = 3
 PIXELS = 4
 MOST_CLASSES = 10  # that are drawn one by one, where they have weights of their own
@@ -28,7 +29,16 @@ _KINDS_OF_KERAS = {
     **dict.fromkeys(["CategoricalHinge", "CategoricalGeneralizedCrossEntropy", "KLDivergence"], "classes"),
     **dict.fromkeys(["CosineSimilarity", "Circle", "CTC"]),
 }
-_KINDS = {targets.Regions: "pixels", targets.Classes: "classes", targets.Binary: "binary", targets.Real: "real"}
+_KINDS = {
+    targets.Regions: "pixels",
+    targets.Classes: "classes",
+    targets.Ordered: "ordered",
+    targets.Binary: "binary",
+    targets.Real: "real",
+    targets.Repeated: "real",
+    targets.Parameters: "parameters",
+    targets.Survival: "events",
+}
 _INDICES_OF_KERAS = ("SparseCategoricalCrossentropy", "CategoricalGeneralizedCrossEntropy")
 
 
@@ -105,7 +115,9 @@ def _kind(part):
     elif isinstance(part, BalancedBinaryCrossentropy) and part.beta is None:  # computed from the labels
         kind = "pixels"
     elif (declared := _declared(part)) is not None:
-        kind = _KINDS.get(type(declared))
+        several = declared.across and isinstance(declared, targets.Classes)  # one sample alone tells nothing
+        positive = type(declared) is targets.Real and declared.low >= 0
+        kind = "pixels" if several else "positive" if positive else _KINDS.get(type(declared))
     else:
         kind = "real" if getattr(part, "from_logits", None) is None else "binary"
     if kind is None:
@@ -134,9 +146,34 @@ def _real(parts, entries, indices):
     return View(across, "prediction", (-reach, reach), [Curve("", target * one, target * one, one)])
 
 
+def _parameters(parts, entries, indices):
+    """Along the locations, which are the first half of what is not shared, at a target and other parameters of 1."""
+    declared = next(kind for part in parts if isinstance(kind := _declared(part), targets.Parameters))
+    size = declared.shared + declared.count
+    slope = (
+        (np.arange(size) >= declared.shared) & (np.arange(size) < size - declared.count + declared.count // 2)
+    ) * 1.0
+    across = "first parameter (the target and the other parameters are 1)"
+    return View(across, "first parameter", (-2, 4), [Curve("", np.ones((1, 1)), 1 - slope[None], slope[None])])
+
+
+def _events(parts, entries, indices):
+    """In one interval; or beside another sample, whose log hazard is 0: with an event before it, or after it."""
+    intervals = next(kind for part in parts if isinstance(kind := _declared(part), targets.Survival)).intervals
+    one, labels = np.ones((1, 1)), {"index": ([0, 0], [0, 1]), "intervals": ([1, 0], [0, 1])}.get(intervals)
+    if labels:
+        variable, across = "logit", "logit of the hazard in an interval"
+        data = [(np.array([label]), 0 * one, one) for label in labels]
+    else:
+        variable, across = "log hazard", "log hazard (that of another, at risk at the same time, is 0)"
+        first = np.array([[1], [0]])
+        data = [(np.array(label), 0 * first, first) for label in ([[2, 0], [1, 1]], [[1, 1], [2, 0]])]
+    return View(across, variable, (-6, 6), [Curve(f"label {i}", *curve) for i, curve in enumerate(data)])
+
+
 def _positive(parts, entries, indices):
     one = np.ones(_shape(parts, entries or 1))
-    return View("prediction (the target is 1)", "prediction", (0.02, 3), [Curve("", one, 0 * one, one)])
+    return View("prediction (the target is 1)", "prediction", (0.05, 3), [Curve("", one, 0 * one, one)])
 
 
 def _binary(parts, entries, indices):
@@ -144,6 +181,13 @@ def _binary(parts, entries, indices):
     one = np.ones(_shape(parts, entries or 1))
     curves = [Curve(f"label {label}", label * one, 0 * one, one) for label in (0, 1) if label not in _ignored(parts)]
     return View(variable + (f", alike for {entries} labels" if entries > 1 else ""), variable, limits, curves)
+
+
+def _ordered(parts, entries, indices):
+    count = entries or CLASSES - 1
+    label, apart = (count + 1) // 2, (count - 1) / 2 - np.arange(count)
+    across = f"score; true class {label} of 0 to {count}, the thresholds between them one apart"
+    return View(across, "score", (-6, 6), [Curve("", np.array([label]), apart[None], np.ones((1, count)))])
 
 
 def _classes(parts, entries, indices):
@@ -174,7 +218,16 @@ def _pixels(parts, entries, indices):
     return View(across, variable, limits, [curve])
 
 
-_VIEWS = {"real": _real, "positive": _positive, "binary": _binary, "classes": _classes, "pixels": _pixels}
+_VIEWS = {
+    "real": _real,
+    "positive": _positive,
+    "parameters": _parameters,
+    "events": _events,
+    "binary": _binary,
+    "ordered": _ordered,
+    "classes": _classes,
+    "pixels": _pixels,
+}
 
 
 def _line(true, variable, count, other_logits=0):

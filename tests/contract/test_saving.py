@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 from backends import BACKEND
-from cases import CASES, CLASSES, MAIN_CASES
+from cases import CASES, MAIN_CASES
 
 import keras_lossbox
 
@@ -23,10 +23,9 @@ TRAINABLE = [case for case in MAIN_CASES if case.options.get("surrogate", "any")
 
 def head_of(case):
     """The last layer of a model whose outputs are what the loss expects."""
-    activation = None
-    if case.takes_probabilities:
-        activation = "sigmoid" if case.kind == "binary" else "softmax"
-    return keras.layers.Dense(CLASSES, activation=activation)
+    if case.kind == "ordered":
+        return keras_lossbox.OrdinalHead(case.size + 1)
+    return keras.layers.Dense(case.size, activation=case.activation)
 
 
 def loss_of(case):

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
-from cases import CLASSES, MAIN_CASES
+from cases import MAIN_CASES
 
 numpy = keras.ops.convert_to_numpy
 CASES = [case for case in MAIN_CASES if case.options.get("surrogate", "any") is not None]  # those that can train
@@ -34,9 +34,8 @@ def write(folder):
     for number, case in enumerate(CASES):
         y, p = case.data(rng, (8,))
         x = rng.normal(size=(8, 4)).astype("float32")
-        head = ("sigmoid" if case.kind == "binary" else "softmax") if case.takes_probabilities else None
         keras.utils.set_random_seed(1)
-        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(CLASSES, activation=head)])
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(case.size, activation=case.activation)])
         model.compile("adam", loss=case.build(reduction="mean_with_sample_weight", name="my_loss"), run_eagerly=True)
         model.fit(x, y, verbose=0)
         model.save(folder / f"{number:03d}.keras")

@@ -17,7 +17,9 @@ import keras
 import numpy as np
 import pytest
 from backends import BACKEND
-from cases import CLASSES, MAIN_CASES
+from cases import MAIN_CASES
+
+import keras_lossbox
 
 if BACKEND != "tensorflow":
     pytest.skip("graphs, XLA and policies of TensorFlow; the contract covers this backend", allow_module_level=True)
@@ -152,8 +154,9 @@ RATE, BATCH, SAMPLES = 0.1, 4, 12
 
 def head(case):
     """The last layer of a model, whose output is what the loss expects."""
-    activation = "sigmoid" if case.kind == "binary" else "softmax"
-    return keras.layers.Dense(CLASSES, activation=activation if case.takes_probabilities else None)
+    if case.kind == "ordered":
+        return keras_lossbox.OrdinalHead(case.size + 1)
+    return keras.layers.Dense(case.size, activation=case.activation)
 
 
 def network(case, features, of=keras.Model):
@@ -271,7 +274,7 @@ def test_training_decreases_the_loss(case, policy, record_property):
         assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer) == (policy == "mixed_float16")
         losses = model.fit(x, y, epochs=25, batch_size=SAMPLES, verbose=0).history["loss"]
     assert np.all(np.isfinite(losses))
-    assert losses[-1] < 0.98 * losses[0]
+    assert losses[-1] < losses[0] - 0.02 * abs(losses[0])
     assert all(np.all(np.isfinite(w)) for w in model.get_weights())
     record_property("cell", case.name)
 
@@ -299,6 +302,8 @@ def test_several_outputs(case, container, record_property):
 def test_labels_of_padded_steps_do_not_matter(case, mask_by, rng, record_property):
     tokens = np.array([[1, 2, 3, 4, 0], [4, 5, 6, 0, 0], [1, 6, 2, 3, 5]])
     y, _ = case.data(rng, tokens.shape)
+    if y.shape[: tokens.ndim] != tokens.shape:
+        pytest.skip("a loss of samples, not of steps")
     poisoned = y.copy()
     poisoned[tokens == 0] = np.nan if y.dtype.kind == "f" else 77  # 77 is no class
     keras.utils.set_random_seed(0)

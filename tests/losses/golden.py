@@ -23,10 +23,11 @@ import pytest
 from backends import value_and_gradient
 from cases import LONG
 from keras import ops
-from oracle import Expected
+from oracle import Expected, column
 from scipy import special
 
 import keras_lossbox
+from keras_lossbox import targets
 
 BACKEND = keras.config.backend()
 if BACKEND == "tensorflow":
@@ -46,6 +47,13 @@ ROUNDED = {
     "poly1_crossentropy": 3,
     "generalized_crossentropy": 5 if BACKEND == "tensorflow" else 50,  # expm1(x) + 1 is the slope of expm1 there
     "symmetric_crossentropy": 5,
+    # exp(2 x), for a scale of exp(-20), multiplies the rounding of x by 40
+    "gaussian_nll": 5,
+    "laplace_nll": 3,
+    "tweedie": 3,  # the same, of a power of the mean
+    "negative_binomial_nll": 6,  # the slope in the size is what is left of terms as large as the label
+    "earth_movers": 5,
+    "weighted_kappa": 20,  # the logarithm of a ratio that may be almost 1
 }
 
 
@@ -102,10 +110,18 @@ class Case(NamedTuple):
     def data(self, dtype):
         """y_true and y_pred, awkward where they may be: soft labels, rows that sum to 0 or 2, errors of exactly 0."""
         rng = np.random.default_rng(sum(self.shape))
+        declared = self.build().targets(np.zeros(self.shape))
+        if isinstance(declared, targets.Parameters):
+            return self._parameters(rng, declared, dtype)
+        if self.labels in ("amounts", "zeros", "counts"):
+            y, z = amounts(rng, self.labels, self.shape)
+            return y.astype(dtype), (z if self.options.get("log_input") else np.exp(z)).astype(dtype)
         axis, from_logits = self.options.get("axis", -1), self.options.get("from_logits", False)
         z = 2.5 * rng.normal(size=self.shape)
         if self.labels in ("real", "no_hit"):
             error = 2 * rng.normal(size=self.shape)
+            if isinstance(declared, targets.Repeated) and not declared.each and len(self.shape) > 1:
+                return (z - error)[..., 0].astype(dtype), z.astype(dtype)
             if self.labels == "real":
                 error *= rng.random(self.shape) > 0.1
                 error[0] = 0
@@ -114,6 +130,9 @@ class Case(NamedTuple):
             y = rng.choice([0.0, 0.0, 1.0] + [0.3] * (self.labels == "binary"), self.shape)
             return y.astype(dtype), (z if from_logits else special.expit(z)).astype(dtype)
 
+        if self.labels == "ordered":
+            labels = rng.integers(column(z).shape[-1] + 1, size=column(z).shape[:-1])
+            return labels, np.reshape(-np.sort(-column(z), -1), z.shape).astype(dtype)
         z = np.moveaxis(z, axis, -1)
         labels = rng.integers(z.shape[-1], size=z.shape[:-1])
         y, p = np.eye(z.shape[-1])[labels], special.softmax(z, -1)
@@ -128,6 +147,30 @@ class Case(NamedTuple):
         if self.labels in ("indices", "column"):
             return labels if self.labels == "indices" else np.expand_dims(labels, axis), y_pred
         return np.moveaxis(y, -1, axis).astype(dtype), y_pred
+
+    def _parameters(self, rng, declared, dtype):
+        """Labels of `shape`, and their parameters in blocks: the first near the labels, positive where need be."""
+        shape = self.shape if len(self.shape) > 1 else (*self.shape, 1)
+        y, first = amounts(rng, self.labels, shape)
+        outputs, how = shape[-1], getattr(self.build(), "parameterization", "log")
+        y_pred = rng.normal(size=(*shape[:-1], declared.shared + declared.count * outputs))
+        y_pred[..., declared.shared :][..., :outputs] = first
+        if how in ("scale", "variance", "identity"):
+            free = 0 if how == "identity" else declared.shared + declared.count // 2 * outputs
+            y_pred[..., free:] = np.exp(y_pred[..., free:])
+        return y.reshape(self.shape).astype(dtype), y_pred.astype(dtype)
+
+
+def amounts(rng, labels, shape):
+    """Labels, and numbers about as large or, for positive labels, about as large as their logarithms."""
+    z, error = 2.5 * rng.normal(size=shape), 2 * rng.normal(size=shape)
+    error[0] = 0
+    if labels == "real":
+        return z - error, z
+    if labels == "counts":
+        return rng.poisson(np.exp(z / 2)), z / 2
+    y = np.exp((z - error) / 2)
+    return y * (rng.random(shape) < 0.6 if labels == "zeros" else 1), z / 2
 
 
 def grid(loss, places, labels, **options):
@@ -241,7 +284,7 @@ def check_edges(oracles, edges, dtype):
         expected = getattr(oracles, loss)(*float64(y_true, y_pred), **options)
         build = functools.partial(keras_lossbox.get, loss, **options)
         with naming(f"{loss} {options} of {label}, {prediction} in {dtype}"):
-            compare(build, expected, y_true, y_pred, dtype)
+            compare(build, expected, y_true, y_pred, dtype, tolerance_of(loss, dtype))
 
 
 def check_tensorflow(cases, oracle):

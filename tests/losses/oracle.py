@@ -1,10 +1,10 @@
 """What the oracles of several families share: float64 numpy and scipy; nothing here imports keras_lossbox.
 
-`oracle_regression.huber(y_true, y_pred, delta=2.0)` says what `keras_lossbox.get("huber", delta=2.0)` must give: the
+`oracle_robust.huber(y_true, y_pred, delta=2.0)` says what `keras_lossbox.get("huber", delta=2.0)` must give: the
 value of each sample, their mean, and the gradient of that mean with respect to y_pred. The definitions are those of
 shared/LOSSES.md and of the sources named at each function. A gradient is taken in one of three ways:
 
-* derived by hand (`oracle_binary.py`, `oracle_regression.py`, and the cross-entropies);
+* derived by hand (`oracle_binary.py`, `oracle_regression.py`, `oracle_robust.py`, and the cross-entropies);
 * by a complex step where a formula is written as its paper has it, in probabilities:
   f(u + ih) = f(u) + ih f'(u) + O(h²), for h = 1e-150 exact to rounding, with nothing derived by hand. (`real` is where
   a branch is taken, or a gradient stopped.);
@@ -42,6 +42,15 @@ def elementwise(y_pred, formula, axis):
     if axis is None:
         return averaged(element.reshape(y_pred.shape), slope.reshape(y_pred.shape))
     return averaged(element.mean(axis), slope.reshape(y_pred.shape) / element.shape[axis])
+
+
+def of_residual(formula):
+    """The oracle of a loss of r = ŷ - y, dr/dŷ = 1; `formula(r, **options)` gives (element, slope)."""
+
+    def oracle(y_true, y_pred, axis=-1, **options):
+        return elementwise(y_pred, lambda u: formula(u - column(y_true), **options), axis)
+
+    return oracle
 
 
 def column(x):

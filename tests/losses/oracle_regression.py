@@ -1,38 +1,10 @@
 """Formulas of the losses of real numbers, with gradients derived by hand: r = ŷ - y, dr/dŷ = 1."""
 
 import numpy as np
-from oracle import Expected, averaged, column, divided, elementwise
-from scipy import special
+from oracle import Expected, averaged, column, divided, of_residual
 
-
-def _of_residual(formula):
-    def oracle(y_true, y_pred, axis=-1, **options):
-        return elementwise(y_pred, lambda u: formula(u - column(y_true), **options), axis)
-
-    return oracle
-
-
-mean_squared_error = _of_residual(lambda r: (r**2, 2 * r))
-mean_absolute_error = _of_residual(lambda r: (np.abs(r), np.sign(r)))
-
-# Huber 1964; scipy's own implementation
-huber = _of_residual(lambda r, delta=1.0: (special.huber(delta, r), np.clip(r, -delta, delta)))
-
-# Girshick 2015 (1504.08083) eq. 3 with PyTorch's beta; β = 0 is |r|
-smooth_l1 = _of_residual(
-    lambda r, beta=1.0: (
-        np.where(np.abs(r) < beta, 0.5 * r**2 / (beta or 1), np.abs(r) - 0.5 * beta),
-        np.where(np.abs(r) < beta, r / (beta or 1), np.sign(r)),
-    )
-)
-
-# cosh r = 1 + 2 sinh²(r/2), exact near 0; log(e^r + e^-r) - log 2 does not overflow
-log_cosh = _of_residual(
-    lambda r: (
-        np.where(np.abs(r) < 1, np.log1p(2 * np.sinh(np.clip(r, -1, 1) / 2) ** 2), np.logaddexp(r, -r) - np.log(2)),
-        np.tanh(r),
-    )
-)
+mean_squared_error = of_residual(lambda r: (r**2, 2 * r))
+mean_absolute_error = of_residual(lambda r: (np.abs(r), np.sign(r)))
 
 
 def root_mean_squared_error(y_true, y_pred, scope="batch", axis=-1):

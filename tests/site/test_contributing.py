@@ -75,8 +75,8 @@ def fixture_copy(tmp_path_factory):
             shutil.copy(ROOT / name, copy)
     module = copy / "keras_lossbox" / "losses" / "regression.py"
     module.write_text(module.read_text() + "\n\n" + CLASS)
-    put_after(file_with(copy / "tests", "huber = "), "huber = ", "\n" + ORACLE)
-    beside = '    *grid("huber", OTHER_AXES, '
+    put_after(file_with(copy / "tests", "mean_absolute_error = "), "mean_absolute_error = ", "\n" + ORACLE)
+    beside = '    *grid("mean_absolute_error", SHAPES'
     put_after(file_with(copy / "tests", beside), beside, ROW)
     put_after(copy / "docs" / "which_loss.md", "| clean labels", DECISION)
     put_after(copy / "CHANGELOG.md", "* `get`, `available`", CHANGE)

@@ -1,9 +1,11 @@
 """docs/migrating.md is true: each row's two code cells are taken from the page, run and compared.
 
-PyTorch need not be installed: its cells are looked up in RECORDED by their text. The recipe is `record`, run with torch
-2.13.0 on a CPU: `python tests/site/test_migrating.py` prints the table.
+PyTorch need not be installed: its cells, and those of coral_pytorch, are looked up in RECORDED by their text. The
+recipe is `record`, run with torch 2.13.0 on a CPU and coral_pytorch 1.4.0: `python tests/site/test_migrating.py` prints
+the table.
 """
 
+import importlib.util
 import os
 import pathlib
 import re
@@ -29,12 +31,21 @@ if TENSORFLOW:
     tf = types.SimpleNamespace(losses=v1.losses, nn=v1.nn, reduce_mean=tensorflow.reduce_mean)
 
 RECORDED = {
+    "coral_loss(z, levels_from_labelbatch(ids, 4).float())": 2.347459077835083,
+    'coral_loss(z, levels_from_labelbatch(ids, 4).float(), c, "sum")': 17.95081901550293,
+    "corn_loss(z, ids, 4)": 0.8695910573005676,
+    "corn_label_from_logits(z)": [1, 1, 2, 0],
     "nn.L1Loss()(u, t)": 1.3487192392349243,
     'nn.L1Loss(reduction="sum")(u, t)': 16.18463134765625,
     "nn.MSELoss()(u, t)": 2.5137128829956055,
     'nn.MSELoss(reduction="sum")(u, t)': 30.164554595947266,
     "nn.SmoothL1Loss(beta=0.5)(u, t)": 1.1095770597457886,
     "nn.HuberLoss(delta=0.5)(u, t)": 0.5547885298728943,
+    "nn.PoissonNLLLoss()(z, k)": 2.22001314163208,
+    "nn.PoissonNLLLoss(log_input=False, full=True)(v, k)": 2.5605099201202393,
+    "nn.GaussianNLLLoss()(u, t, v)": 1.200940489768982,
+    "nn.GaussianNLLLoss(full=True, eps=0.5)(u, t, v)": 2.1272966861724854,
+    "2.5**2 * (((u - t) / 2.5) ** 2 + 1).sqrt().sub(1).mean()": 1.0780919790267944,
     "nn.BCEWithLogitsLoss()(z, y)": 0.9978294968605042,
     "nn.BCEWithLogitsLoss(pos_weight=c)(z, y)": 1.6101561784744263,
     "nn.BCEWithLogitsLoss(weight=w)(z, y)": 1.1286611557006836,
@@ -74,8 +85,13 @@ def data():
         "w": np.where(rng.random((n, d)) < 0.3, 0, rng.uniform(0.5, 2, (n, d))),
         "s": np.array([0.5, 0.0, 2.0, 1.25]),
         "c": np.array([0.5, 3.0, 1.25]),
+        "v": rng.uniform(0.2, 3, (n, d)),
+        "k": rng.poisson(1.5, (n, d)),
+        "times": rng.gamma(2.0, 1.0, n),
+        "events": np.array([1, 0, 1, 1]),
     }
-    return {name: x.astype("float32") for name, x in found.items()} | {"ids": ids, "map_ids": map_ids}
+    indices = {"ids": ids, "map_ids": map_ids, "last": np.array([0, 2, 1, 2])}
+    return {name: x.astype("float32") for name, x in found.items()} | indices
 
 
 class SigmoidFocalCrossEntropy:
@@ -95,6 +111,41 @@ class SigmoidFocalCrossEntropy:
         alpha = y * self.alpha + (1 - y) * (1 - self.alpha)
         losses = np.sum(alpha * (1 - p_t) ** self.gamma * -np.log(p_t), -1)  # for y of 0 and 1
         return losses if self.reduction == "none" else np.mean(losses)
+
+
+class PinballLoss:
+    """TensorFlow Addons's, in numpy: it does not run with Keras 3.
+
+    Source: https://github.com/tensorflow/addons/blob/v0.23.0/tensorflow_addons/losses/quantiles.py
+    """
+
+    def __init__(self, tau=0.5):
+        self.tau = tau
+
+    def __call__(self, y_true, y_pred):
+        error = np.float64(y_true) - np.float64(y_pred)
+        return np.mean(np.maximum(self.tau * error, (self.tau - 1) * error))
+
+
+class WeightedKappaLoss:
+    """TensorFlow Addons's, in numpy.
+
+    Source: https://github.com/tensorflow/addons/blob/v0.23.0/tensorflow_addons/losses/kappa_loss.py
+    """
+
+    def __init__(self, num_classes, weightage="quadratic", name=None, epsilon=1e-6):
+        places = np.arange(num_classes)
+        self.distances = np.abs(places[:, None] - places) ** (2.0 if weightage == "quadratic" else 1.0)
+        self.epsilon = epsilon
+
+    def __call__(self, y, p):
+        y, p = np.float64(y), np.float64(p)
+        expected = np.sum(self.distances * np.outer(y.sum(0), p.sum(0))) / len(y)
+        return np.log(np.sum(self.distances[y.argmax(-1)] * p) / expected + self.epsilon)
+
+
+_ADDONS = SigmoidFocalCrossEntropy, WeightedKappaLoss, PinballLoss
+ADDONS = types.SimpleNamespace(**{cls.__name__: cls for cls in _ADDONS})
 
 
 def tables():
@@ -120,7 +171,7 @@ def here():
     """What the page's right-hand cells see."""
     namespace = {"__name__": "migrating", **{name: getattr(keras_lossbox, name) for name in keras_lossbox.__all__}}
     exec(blocks()[-1], namespace)
-    return namespace | {"ops": ops} | data()
+    return namespace | {"ops": ops, "np": np} | data()
 
 
 TABLES = tables()
@@ -151,6 +202,11 @@ def test_pytorch(theirs, ours, here):
     assert_same(eval(ours, here), RECORDED[theirs])
 
 
+@pytest.mark.parametrize("theirs, ours", [row[:2] for row in ROWS["coral_pytorch"]])
+def test_coral_pytorch(theirs, ours, here):
+    assert_same(eval(ours, here), RECORDED[theirs])
+
+
 @pytest.mark.parametrize("theirs, ours", [row[:2] for row in ROWS["Keras"]])
 def test_keras(theirs, ours, here):
     if not hasattr(keras.losses, re.match(r"keras\.losses\.(\w+)", theirs)[1]):
@@ -160,8 +216,13 @@ def test_keras(theirs, ours, here):
 
 @pytest.mark.parametrize("theirs, ours", [row[:2] for row in ROWS["TensorFlow Addons"]])
 def test_tensorflow_addons(theirs, ours, here):
-    tfa = types.SimpleNamespace(losses=types.SimpleNamespace(SigmoidFocalCrossEntropy=SigmoidFocalCrossEntropy))
+    tfa = types.SimpleNamespace(losses=ADDONS)
     assert_same(eval(ours, here), eval(theirs, data() | {"tfa": tfa}))
+
+
+@pytest.mark.parametrize("theirs, ours", [row[1:3] for row in ROWS["elsewhere"]])
+def test_formulas(theirs, ours, here):
+    assert_same(eval(ours, here), eval(theirs, data() | {"np": np}))
 
 
 @pytest.mark.parametrize("in_tf1, in_pytorch, ours", [row[:3] for row in TABLES["Reduction in TensorFlow 1"]])
@@ -182,7 +243,7 @@ def test_recorded_numbers_are_those_of_pytorch():
 
 def test_the_page_is_complete():
     text = {heading: " ".join(row[0] for row in rows) for heading, rows in ROWS.items()}
-    assert set(text) == {"TensorFlow 1", "PyTorch", "Keras", "TensorFlow Addons"}
+    assert set(text) == {"TensorFlow 1", "PyTorch", "Keras", "TensorFlow Addons", "coral_pytorch", "elsewhere"}
     for name in ("L1Loss", "MSELoss", "CrossEntropyLoss", "BCEWithLogitsLoss", "SmoothL1Loss", "HuberLoss"):
         assert f"nn.{name}(" in text["PyTorch"]
     losses = [cls.__name__ for cls in keras_lossbox.available().values()]
@@ -218,6 +279,10 @@ def record():
 
     namespace = {"nn": torch.nn} | {name: torch.tensor(x) for name, x in data().items()}
     cells = [row[0] for row in ROWS["PyTorch"]]
+    if importlib.util.find_spec("coral_pytorch"):
+        namespace |= vars(importlib.import_module("coral_pytorch.losses"))
+        namespace |= vars(importlib.import_module("coral_pytorch.dataset"))
+        cells += [row[0] for row in ROWS["coral_pytorch"]]
     cells += [f"nn.MSELoss(reduction={row[1]})(u, t)" for row in TABLES["Reduction in TensorFlow 1"] if row[1]]
     return {cell: eval(cell, namespace).numpy().tolist() for cell in cells}
 

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 from backends import BACKEND
+from cases import LAST_OF_CLASS
 from keras import layers
 
 import keras_lossbox as box
@@ -427,6 +428,12 @@ def test_bad_arguments():
             diagnose(*arguments)
     with pytest.raises(ValueError, match="`batch_size` must be"):
         diagnose(model(), X, BINARY, batch_size=0)
+
+
+@pytest.mark.parametrize("case", LAST_OF_CLASS.values(), ids=str)
+def test_nothing_is_wrong_with_the_data_that_a_loss_is_for(case, rng):
+    y_true, y_pred = case.data(rng, (16,))
+    assert [finding.code for finding in box.diagnose(case.build(), y_pred, y_true, verbose=False)] == []
 
 
 REGIONS = [cls for cls in box.available().values() if "mode" in inspect.signature(cls).parameters]

@@ -143,6 +143,8 @@ class Case:
             return np.zeros(0), np.zeros(0)
         y, p, valid = self.aligned
         valid = valid[..., 0] if self.kind == "classes" or y.ndim < p.ndim else valid
+        if y.ndim == p.ndim and y.shape != p.shape:  # parameters of a distribution, or several predictions of a label
+            return y[np.broadcast_to(valid[..., :1], y.shape)], p[valid]
         return y[valid], p[valid]
 
     @functools.cached_property

@@ -1,0 +1,77 @@
+"""Labels and predictions of each kind of real data, from what a loss declares in `targets`, for the contract suite."""
+
+import numpy as np
+
+from keras_lossbox import targets
+
+CLASSES = 3  # of a label, or its outputs: the last axis of y_pred, unless the kind of data says otherwise
+
+
+class Real:
+    """What a loss takes that is not for yes/no or classes."""
+
+    def __init__(self, loss, data):
+        self.data = data
+        self.low = getattr(data, "low", -np.inf)
+        self.of_parameters = isinstance(data, targets.Parameters)
+        how = getattr(loss, "parameterization", "softplus")
+        how = {True: "log", False: "as it is"}.get(getattr(loss, "log_input", how), how)
+        self.link = how.partition("_")[0] if "_" in how else how  # "log", "softplus", or else as it is
+
+    @property
+    def kind(self):
+        if self.of_parameters:
+            return "parameters"
+        if isinstance(self.data, targets.Repeated):
+            return "repeated"
+        if isinstance(self.data, targets.Survival):
+            return "events"
+        return "real" if self.low == -np.inf else "amounts"
+
+    def size(self, outputs):
+        """How long the last axis of y_pred is."""
+        if self.kind == "events" and self.data.intervals is None:
+            return 1
+        return self.data.shared + self.data.count * outputs if self.of_parameters else outputs
+
+    def bounded(self, outputs):
+        """Which entries of the last axis of y_pred stand for positive numbers."""
+        if not self.of_parameters:
+            return np.full(self.size(outputs), self.low >= 0)
+        free = 0 if self.low >= 0 else self.data.shared + self.data.count // 2 * outputs
+        return np.arange(self.size(outputs)) >= free
+
+    @property
+    def positive(self):
+        """Whether these have to be positive themselves."""
+        return self.link not in ("log", "softplus") and bool(np.any(self.bounded(CLASSES)))
+
+    def draw(self, rng, shape, outputs):
+        """Labels and predictions for samples of `shape`. (Those at 1 and above are what no `eps` changes.)"""
+        if self.kind == "events":
+            return self.draw_events(rng, shape, outputs)
+        z = rng.normal(0, 1.5, (*shape, self.size(outputs)))
+        y_pred = np.where(self.bounded(outputs), 1 + np.abs(z), z)
+        if self.kind == "repeated":
+            return rng.normal(0, 2, shape), y_pred
+        near = z[..., :outputs] + rng.normal(0, 1.2, (*shape, outputs))
+        if self.low == -np.inf:
+            return near, y_pred
+        return np.exp(near / 2) if self.data.above else np.floor(np.exp(near / 2)), y_pred
+
+    def draw_events(self, rng, shape, intervals):
+        """Times, some of them equal, and whether there was an event; or whether and where, among intervals."""
+        shape = shape if self.data.intervals else shape[:1]
+        y_pred, event = rng.normal(0, 1.5, (*shape, self.size(intervals))), rng.random(shape) < 0.6
+        last = rng.integers(0, intervals, shape)
+        if self.data.intervals != "intervals":
+            return np.stack([last if self.data.intervals else last / 2 + 0.5, event], -1), y_pred
+        failed = (np.arange(intervals) == last[..., None]) & event[..., None]
+        return np.concatenate([(np.arange(intervals) <= last[..., None]) & ~failed, failed], -1), y_pred
+
+    def extremes(self, shape):
+        """Predictions as far off as can be: ±1e4; ±30 for what is exponentiated; 0 and 1e4 for positive ones."""
+        far, bounded = np.resize([-1e4, 1e4, 1e4, -1e4, -1e4], shape), self.bounded(CLASSES)
+        if self.link == "log":
+            return np.where(bounded, np.sign(far) * 30, far)
+        return np.where(bounded & self.positive, np.maximum(far, 0), far)
