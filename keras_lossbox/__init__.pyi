@@ -40,6 +40,8 @@ class AsymmetricLoss(Loss):
     gamma_pos: Any
     clip: Any
     detach_focal_weight: Any
+    pos_weight: Any
+    neg_weight: Any
     from_logits: Any
     label_smoothing: Any
     axis: Any
@@ -56,6 +58,8 @@ class AsymmetricLoss(Loss):
         dtype: DType = None,
         *,
         detach_focal_weight: bool = False,
+        pos_weight: float | Sequence[float] | ArrayLike | None = None,
+        neg_weight: float | Sequence[float] | ArrayLike | None = None,
     ) -> None: ...
 
 class AsymmetricSingleLabel(Loss):
@@ -97,6 +101,7 @@ class BalancedBinaryCrossentropy(Loss):
 
 class BinaryCrossentropy(Loss):
     pos_weight: Any
+    neg_weight: Any
     from_logits: Any
     label_smoothing: Any
     axis: Any
@@ -110,6 +115,7 @@ class BinaryCrossentropy(Loss):
         dtype: DType = None,
         *,
         pos_weight: float | Sequence[float] | ArrayLike | None = None,
+        neg_weight: float | Sequence[float] | ArrayLike | None = None,
     ) -> None: ...
 
 class BinaryFocalCrossentropy(Loss):
@@ -117,6 +123,7 @@ class BinaryFocalCrossentropy(Loss):
     alpha: Any
     gamma: Any
     pos_weight: Any
+    neg_weight: Any
     from_logits: Any
     label_smoothing: Any
     axis: Any
@@ -133,6 +140,7 @@ class BinaryFocalCrossentropy(Loss):
         dtype: DType = None,
         *,
         pos_weight: float | Sequence[float] | ArrayLike | None = None,
+        neg_weight: float | Sequence[float] | ArrayLike | None = None,
     ) -> None: ...
 
 class CategoricalCrossentropy(Loss):
@@ -173,6 +181,38 @@ class CategoricalFocalCrossentropy(Loss):
         class_weight: float | Sequence[float] | ArrayLike | None = None,
     ) -> None: ...
 
+class CategoricalGeneralizedCrossEntropy(Loss):
+    q: Any
+    from_logits: Any
+    label_smoothing: Any
+    axis: Any
+    def __init__(
+        self,
+        q: float = 0.5,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+    ) -> None: ...
+
+class CategoricalHinge(Loss):
+    runner_up: Any
+    axis: Any
+    margin: Any
+    def __init__(
+        self,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        runner_up: Literal["others_or_zero", "others"] = "others_or_zero",
+        axis: int = -1,
+        margin: float = 1.0,
+    ) -> None: ...
+
 class Charbonnier(Loss):
     epsilon: Any
     axis: Any
@@ -204,6 +244,19 @@ class Corn(Loss):
         reduction: Reduction = "sum_over_batch_size",
         name: str | None = None,
         dtype: DType = None,
+    ) -> None: ...
+
+class CosineSimilarity(Loss):
+    axis: Any
+    distance: Any
+    def __init__(
+        self,
+        axis: int = -1,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        distance: bool = False,
     ) -> None: ...
 
 class CoxPH(Loss):
@@ -266,6 +319,19 @@ class DiscreteHazard(Loss):
         dtype: DType = None,
         *,
         labels: Literal["index", "intervals"] = "index",
+    ) -> None: ...
+
+class Distillation(Loss):
+    temperature: Any
+    axis: Any
+    def __init__(
+        self,
+        temperature: float = 3.0,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        axis: int = -1,
     ) -> None: ...
 
 class EarthMovers(Loss):
@@ -430,6 +496,19 @@ class GeneralizedDice(Loss):
         include_background: bool = True,
     ) -> None: ...
 
+class Hinge(Loss):
+    axis: Any
+    margin: Any
+    def __init__(
+        self,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        axis: int | None = -1,
+        margin: float = 1.0,
+    ) -> None: ...
+
 class Huber(Loss):
     delta: Any
     axis: Any
@@ -470,6 +549,23 @@ class Jaccard(Loss):
         class_weight: float | Sequence[float] | ArrayLike | None = None,
         ignore_class: int | None = None,
         include_background: bool = True,
+    ) -> None: ...
+
+class KLDivergence(Loss):
+    from_logits: Any
+    true_from_logits: Any
+    temperature: Any
+    axis: Any
+    def __init__(
+        self,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        from_logits: bool = False,
+        true_from_logits: bool = False,
+        temperature: float = 1.0,
+        axis: int = -1,
     ) -> None: ...
 
 class L1Norm(Loss):
@@ -602,7 +698,31 @@ class MeanAbsoluteError(Loss):
         axis: int | None = -1,
     ) -> None: ...
 
+class MeanAbsolutePercentageError(Loss):
+    symmetric: Any
+    axis: Any
+    def __init__(
+        self,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        symmetric: bool = False,
+        axis: int | None = -1,
+    ) -> None: ...
+
 class MeanSquaredError(Loss):
+    axis: Any
+    def __init__(
+        self,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        axis: int | None = -1,
+    ) -> None: ...
+
+class MeanSquaredLogarithmicError(Loss):
     axis: Any
     def __init__(
         self,
@@ -625,6 +745,23 @@ class MixtureNLL(Loss):
         reduction: Reduction = "sum_over_batch_size",
         name: str | None = None,
         dtype: DType = None,
+    ) -> None: ...
+
+class MultiMargin(Loss):
+    p: Any
+    class_weight: Any
+    axis: Any
+    margin: Any
+    def __init__(
+        self,
+        p: int = 1,
+        margin: float = 1.0,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        class_weight: float | Sequence[float] | ArrayLike | None = None,
+        axis: int = -1,
     ) -> None: ...
 
 class NegativeBinomialNLL(Loss):
@@ -763,6 +900,32 @@ class SparseCategoricalFocalCrossentropy(Loss):
         *,
         class_weight: float | Sequence[float] | ArrayLike | None = None,
         ignore_class: int | None = None,
+    ) -> None: ...
+
+class Sparsemax(Loss):
+    from_logits: Any
+    axis: Any
+    def __init__(
+        self,
+        from_logits: bool = True,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        axis: int = -1,
+    ) -> None: ...
+
+class SquaredHinge(Loss):
+    axis: Any
+    margin: Any
+    def __init__(
+        self,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        axis: int | None = -1,
+        margin: float = 1.0,
     ) -> None: ...
 
 class StudentTNLL(Loss):

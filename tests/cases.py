@@ -71,6 +71,8 @@ EXTRA = {
     ],
     "CategoricalCrossentropy": [{"from_logits": True, "label_smoothing": 0.1, "class_weight": [1.0, 0.0, 2.5]}],
     "MeanSquaredError": [{"axis": None}],
+    "MeanAbsolutePercentageError": [{"symmetric": True, "axis": None}],
+    "CosineSimilarity": [{"distance": True}],
     "Huber": [{"axis": None, "delta": 0.3}],
     "SmoothL1": [{"beta": 0.0}],
     "GeneralRobust": [{"alpha": "-inf", "scale": 2.5}, {"alpha": 0.0}],
@@ -108,6 +110,9 @@ EXTRA = {
     "Corn": [{"average": "tasks"}],
     "WeightedKappa": [{"from_logits": True, "weightage": "linear", "log": False}],
     "EarthMovers": [{"from_logits": True, "power": 1.5, "root": True}],
+    "KLDivergence": [{"from_logits": True, "true_from_logits": True, "temperature": 2.0}],
+    "Hinge": [{"axis": None, "margin": 0.3}],
+    "MultiMargin": [{"p": 2, "class_weight": [1.0, 0.0, 2.5]}],
     "ZeroOne": [{"from_logits": True, "surrogate": "hinge"}, {"from_logits": True, "multi_label": True}],
 }
 
@@ -115,7 +120,8 @@ EXTRA = {
 def has_other_gradient(case):
     """Whether the gradient is not that of the value, on purpose."""
     weighted = case.name == "GaussianNLL" and case.options.get("beta", 0) > 0
-    return case.name == "ZeroOne" or case.options.get("detach_focal_weight", False) or weighted
+    own = case.name in ("ZeroOne", "MeanSquaredLogarithmicError")
+    return own or case.options.get("detach_focal_weight", False) or weighted
 
 
 LEAST = {"Charbonnier": "epsilon"}  # the option that is the value where there is no error, of those where it is not 0
@@ -126,6 +132,7 @@ SELECTIVE = {
     "CoxPH",
 }  # of some predictions, depending on the label, nothing enters the formula
 
+OF_DIRECTIONS = {"CosineSimilarity"}  # not 0 where there is no error
 ROOT_OF_REDUCED = {"RootMeanSquaredError"}  # with scope="batch"
 
 
@@ -182,7 +189,7 @@ class Case:
             return label_kinds(case.build())[0]
         if isinstance(data, targets.Ordered):
             return "ordered"
-        return "binary" if isinstance(data, targets.Binary) else self.real.kind
+        return "binary" if isinstance(data, (targets.Binary, targets.Signs)) else self.real.kind
 
     @property
     def of_region(self):
@@ -202,7 +209,8 @@ class Case:
 
     @property
     def takes_probabilities(self):
-        return "from_logits" in declared(self.inner.cls) and not self.inner.options.get("from_logits")
+        options = declared(self.inner.cls)
+        return "from_logits" in options and not self.inner.options.get("from_logits", options["from_logits"].default)
 
     def defined(self, y_true):
         """Which samples have a value."""
@@ -284,7 +292,9 @@ def label_kinds(loss):
         return ["one_hot", "indices"]
     if not isinstance(data, targets.Classes) or isinstance(loss, keras_lossbox.Masked | keras_lossbox.ZeroOne):
         return [None]
-    return {"indices": ["indices"], "one_hot": ["one_hot"]}.get(data.labels, ["one_hot", "indices"])
+    return {"indices": ["indices"], "one_hot": ["one_hot"], "logits": ["one_hot"]}.get(
+        data.labels, ["one_hot", "indices"]
+    )
 
 
 def _cases():

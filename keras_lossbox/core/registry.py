@@ -11,6 +11,17 @@ PACKAGE = "keras_lossbox"
 __version__ = "0.1.0"
 
 _registry: dict[str, type[Any]] = {}  # snake_case name -> class
+_SHORT_NAMES = {  # Keras's, and those that are made like them
+    "bce": "binary_crossentropy",
+    "cce": "categorical_crossentropy",
+    "kld": "kl_divergence",
+    "mae": "mean_absolute_error",
+    "mape": "mean_absolute_percentage_error",
+    "mse": "mean_squared_error",
+    "msle": "mean_squared_logarithmic_error",
+    "rmse": "root_mean_squared_error",
+    "scce": "sparse_categorical_crossentropy",
+}
 
 
 _GIVEN = {"StudentTNLL": "student_t_nll"}  # where the rule does not find the words
@@ -67,8 +78,10 @@ def get(identifier: str | dict[str, Any] | keras.losses.Loss, **options: Any) ->
     """A loss by name, with options; `keras.losses.get` cannot find the losses of other packages.
 
     Args:
-        identifier: a name in snake_case or as the class is written (`"keras_lossbox>"` before it is allowed), a
-            serialised loss (the dict that `keras.losses.serialize` gives), or a loss, which is returned as it is.
+        identifier: a name in snake_case or as the class is written, in any capitals (`"keras_lossbox>"` before it is
+            allowed); one of Keras's short names: `"bce"`, `"cce"`, `"kld"`, `"mae"`, `"mape"`, `"mse"`, `"msle"`,
+            `"rmse"`, `"scce"`; a serialised loss (the dict that `keras.losses.serialize` gives); or a loss, which is
+            returned as it is.
         **options: the constructor's options; beside a dict they replace what it says.
 
     Returns:
@@ -92,14 +105,31 @@ def get(identifier: str | dict[str, Any] | keras.losses.Loss, **options: Any) ->
             "keras_lossbox.get: `identifier` must be a name, a serialised loss, or a loss (without further options). "
             f"Received: {identifier!r}"
         )
-    wanted = identifier.removeprefix(f"{PACKAGE}>").replace("_", "").lower()
+    wanted = _letters(identifier.removeprefix(f"{PACKAGE}>"))
+    wanted = _letters(_SHORT_NAMES.get(wanted, wanted))
     for name, cls in _registry.items():
-        if name.replace("_", "") == wanted:
+        if _letters(name) == wanted:
             cls.check_known(options)
             return cls(**options)
-    near = difflib.get_close_matches(snake_case(identifier), _registry, n=3, cutoff=0.5)
+    near = _nearest(wanted)
     raise ValueError(
         f"keras_lossbox.get: no loss is named {identifier!r}."
         + (f" Did you mean {' or '.join(map(repr, near))}?" if near else "")
         + f" Available: {', '.join(available())}"
     )
+
+
+def _letters(name):
+    """A name without what different spellings differ in."""
+    return name.replace("_", "").lower()
+
+
+def _nearest(wanted):
+    """At most three names near to `wanted`: that contain it (Keras's first), contained in it, or similar."""
+    wanted = wanted.removesuffix("loss")
+    names = sorted(_registry, key=lambda name: (not hasattr(keras.losses, _registry[name].__name__), len(name)))
+    names = {_letters(name): name for name in (*names, *_SHORT_NAMES)}
+    near = [key for key in names if wanted and wanted in key]
+    near += sorted((key for key in names if key in wanted), key=len, reverse=True)
+    near += difflib.get_close_matches(wanted, names, cutoff=0.6)
+    return [names[key] for key in dict.fromkeys(near)][:3]

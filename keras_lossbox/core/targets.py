@@ -74,11 +74,17 @@ class Binary(Real):
 
 
 @dataclasses.dataclass(frozen=True)
+class Signs(Real):
+    """Yes or no by the side of 0: y_pred are scores, labels -1 and 1, or 0 and 1."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Classes(Real):
     """One class out of several along `axis`.
 
     `labels`: `"one_hot"` (or soft, of the shape of y_pred), `"indices"` (without `axis`, or with it of size 1),
-    `"either"`, whichever their shape says, or `"largest"`: either, and of a row the index of its largest entry.
+    `"either"`, whichever their shape says, `"largest"`: either, and of a row the index of its largest entry, or
+    `"logits"`: those of other probabilities, of the shape of y_pred.
     """
 
     axis: int = -1
@@ -102,7 +108,7 @@ class Classes(Real):
                 f"BinaryCrossentropy. Received: y_pred.shape={tuple(y_pred.shape)}"
             )
         indices = self.labels == "indices" or (
-            self.labels != "one_hot" and (len(y_true.shape) < len(sizes) or y_true.shape[axis] == 1)
+            self.labels not in ("one_hot", "logits") and (len(y_true.shape) < len(sizes) or y_true.shape[axis] == 1)
         )
         if indices:
             hint = f" they have the shape of y_pred without its axis {axis}, the classes."

@@ -27,6 +27,29 @@ def crossentropy(y, logits, axis):
     return ops.sum(y, axis) * log_sum - ops.sum(y * (logits - top), axis)
 
 
+def relative_entropy(y, log_y, log_p, axis):
+    """Σ_c y_c (log y_c - log p_c) along `axis`; log_y None: it is taken of y. A y of 0 adds nothing, even at p = 0."""
+    zero = ops.equal(y, 0)
+    log_y = ops.log(ops.where(zero, 1, y)) if log_y is None else ops.where(zero, 0, log_y)
+    costs = log_y - log_p
+    return ops.sum(y * ops.where(ops.logical_and(zero, ops.isinf(costs)), 0, costs), axis)
+
+
+def sparsemax(z, axis):
+    """The probabilities nearest to z: max(z - τ, 0), with τ such that they add up to 1.
+
+    Which of them are 0 is a constant, so that no derivative goes through the sort. (`keras.ops.sparsemax` takes a wrong
+    τ up to Keras 3.15.1: https://github.com/keras-team/keras/issues/23425)
+    """
+    falling = ops.stop_gradient(-ops.sort(-z, axis))
+    first = 1 + ops.cumsum(ops.ones_like(z), axis) * falling > ops.cumsum(falling, axis)
+    lowest = ops.min(ops.where(first, falling, float("inf")), axis, keepdims=True)
+    support = z >= lowest
+    count = ops.sum(ops.cast(support, z.dtype), axis, keepdims=True)
+    threshold = (ops.sum(ops.where(support, z, 0), axis, keepdims=True) - 1) / count
+    return ops.where(support, z - threshold, 0)
+
+
 def categorical_at_labels(y_pred, labels, from_logits, axis):
     """The probability of the class that each label names, without the other classes."""
     if from_logits:

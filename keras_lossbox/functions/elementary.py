@@ -71,6 +71,13 @@ def safe_sqrt(x):
     return ops.where(zero, 0, ops.sqrt(ops.where(zero, 1, x)))
 
 
+def unit_vectors(x, axis):
+    """x divided by its length along `axis`, and 0 with gradient 0 where that is 0; no square over- or underflows."""
+    largest = ops.stop_gradient(ops.max(ops.abs(x), axis, keepdims=True))
+    x = divide_no_nan(x, largest)
+    return divide_no_nan(x, safe_sqrt(ops.sum(ops.square(x), axis, keepdims=True)))
+
+
 def safe_power(x, exponent):
     """x^exponent for x >= 0 and exponent > 0, with gradient 0 at 0, where for exponents below 1 it is infinite."""
     zero = x <= 0  # below it by rounding only

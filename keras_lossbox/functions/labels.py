@@ -25,6 +25,11 @@ def yes_no(y, label_smoothing=0.0):
     return YesNo(*(side * (1 - label_smoothing) + label_smoothing / 2 for side in (y, 1 - y)))
 
 
+def signs(y):
+    """Labels of -1 and 1, or of 0 and 1, as -1 and 1; each is read by itself."""
+    return ops.where(ops.equal(y, 0), -1, y)
+
+
 def to_indices(y_true):
     """Labels as integers that hold every class id; what is no whole number becomes a label that no class has."""
     dtype = keras.backend.standardize_dtype(y_true.dtype)

@@ -35,17 +35,28 @@ class Binary(Loss):
         raise NotImplementedError
 
 
-@register
-class BinaryCrossentropy(Binary):
-    """Cross-entropy of yes/no targets, with a weight for the positives.
+class WeightedBinary(Binary):
+    """One whose terms of the positives and of the negatives have weights."""
 
-        loss = mean over `axis` of  -(q y log p + (1 - y) log(1 - p)),   y smoothed to y (1 - ε) + ε/2
+    pos_weight = Number(None, low=0, per="label", keyword=True)
+    neg_weight = Number(None, low=0, per="label", keyword=True)
+
+    def label_weights(self, p):
+        """The weights of y and of 1 - y, each a number, one for each label, or None for 1."""
+        return p.per_label(self.pos_weight), p.per_label(self.neg_weight)
+
+
+@register
+class BinaryCrossentropy(WeightedBinary):
+    """Cross-entropy of yes/no targets, with weights for the positives and the negatives.
+
+        loss = mean over `axis` of  -(q y log p + r (1 - y) log(1 - p)),   y smoothed to y (1 - ε) + ε/2
 
     A drop-in superset of `keras.losses.BinaryCrossentropy`: the same positional parameters, defaults and numbers.
     Beside it, `pos_weight` (the same as in `tf.nn.weighted_cross_entropy_with_logits` and PyTorch's
-    `BCEWithLogitsLoss`), `axis=None`, and a gradient that does not vanish at probabilities of exactly 0 and 1, which
-    are clipped to 1e-7 and 1 - 1e-7 (`keras.config.epsilon()`; in float32, as in Keras, the latter is 1 - 1.2e-7). For
-    a weight computed from the data itself see `BalancedBinaryCrossentropy`.
+    `BCEWithLogitsLoss`), `neg_weight`, `axis=None`, and a gradient that does not vanish at probabilities of exactly 0
+    and 1, which are clipped to 1e-7 and 1 - 1e-7 (`keras.config.epsilon()`; in float32, as in Keras, the latter is
+    1 - 1.2e-7). For a weight computed from the data itself see `BalancedBinaryCrossentropy`.
 
     Args:
         from_logits: True if y_pred is logits, any real number; False if it is probabilities in [0, 1].
@@ -55,12 +66,14 @@ class BinaryCrossentropy(Binary):
         reduction, name, dtype: see `Loss`.
         pos_weight: q >= 0, the weight of a positive where a negative has 1: one number, or a list with one for
             each label (the last axis of y_pred). Above 1 it raises recall, below 1 precision.
+        neg_weight: r >= 0, the weight of a negative where a positive has 1, in the same way. `neg_weight=1/q` is
+            `pos_weight=q` divided by q.
 
     Shapes: y_true and y_pred alike, `(n, ..., labels)`; `(n,)` and `(n, 1)` are aligned, and two of `(n,)` are taken
         for `(n, 1)`: n samples of one label.
 
     Raises:
-        ValueError: for an option out of its range, different shapes, or a `pos_weight` of the wrong length.
+        ValueError: for an option out of its range, different shapes, or a list of weights of the wrong length.
 
     Example:
 
@@ -73,10 +86,8 @@ class BinaryCrossentropy(Binary):
     https://www.tensorflow.org/api_docs/python/tf/nn/weighted_cross_entropy_with_logits
     """
 
-    pos_weight = Number(None, low=0, per="label", keyword=True)
-
     def formula(self, y, p):
-        return p.crossentropy(y, p.per_label(self.pos_weight))
+        return p.crossentropy(y, *self.label_weights(p))
 
 
 @register

@@ -251,6 +251,37 @@ class GeneralizedCrossentropy(Categorical):
 
 
 @register
+class CategoricalGeneralizedCrossEntropy(GeneralizedCrossentropy, positional=("q", "reduction", "name", "dtype")):
+    """`GeneralizedCrossentropy` by Keras's name, with Keras's default of q.
+
+        loss = (1 - p_y^q) / q
+
+    A drop-in superset of `keras.losses.CategoricalGeneralizedCrossEntropy`. Beside its options logits, one-hot labels,
+    any axis, and a finite gradient at a probability of 0 (clipped to 1e-7, which makes the loss there 0.03 % smaller).
+
+    Args:
+        q: in (0, 1]; the smaller, the more it is a cross-entropy.
+        reduction, name, dtype: see `Loss`.
+        from_logits, label_smoothing, axis: as in `CategoricalCrossentropy`.
+
+    Shapes: y_pred `(n, ..., classes)`; y_true alike (one-hot or soft), or class indices without that axis.
+
+    Raises:
+        ValueError: for an option out of its range, shapes that do not fit, labels that are no class.
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> float(keras_lossbox.CategoricalGeneralizedCrossEntropy()([1], [[0.75, 0.25]]))  # (1 - 0.5) / 0.5
+    1.0
+
+    Reference: Zhang and Sabuncu, Generalized Cross Entropy Loss, 2018, https://arxiv.org/abs/1805.07836
+    """
+
+    q = Number(0.5, low=0, high=1, above=True)
+
+
+@register
 class SymmetricCrossentropy(Categorical):
     """Cross-entropy plus the cross-entropy with labels and predictions exchanged, for partly wrong labels.
 

@@ -7,27 +7,27 @@ from keras_lossbox.core.registry import register
 from keras_lossbox.functions.categorical import categorical
 from keras_lossbox.functions.elementary import modulating_factor, multiply_optional
 from keras_lossbox.functions.labels import expected, one_hot
-from keras_lossbox.losses.binary import Binary
+from keras_lossbox.losses.binary import WeightedBinary
 from keras_lossbox.losses.categorical import Categorical
 
 
 @register
-class BinaryFocalCrossentropy(Binary):
+class BinaryFocalCrossentropy(WeightedBinary):
     """Binary cross-entropy weighted by how wrong the prediction is, to the power γ.
 
-        loss = mean over `axis` of  α_t (1 - p_t)^γ · -(q y log p + (1 - y) log(1 - p)),
+        loss = mean over `axis` of  α_t (1 - p_t)^γ · -(q y log p + r (1 - y) log(1 - p)),
         p_t = y p + (1 - y)(1 - p),   α_t = α y + (1 - α)(1 - y)  or 1
 
     A drop-in superset of `keras.losses.BinaryFocalCrossentropy`: the same positional parameters, defaults and
-    numbers. Beside it, `pos_weight`, and a right, finite gradient for every logit and every γ (Keras's is NaN at logit
-    40 with γ = 0.5). γ = 0 is `BinaryCrossentropy`. As in Keras, `alpha` has an effect
+    numbers. Beside it, `pos_weight` and `neg_weight`, and a right, finite gradient for every logit and every γ (Keras's
+    is NaN at logit 40 with γ = 0.5). γ = 0 is `BinaryCrossentropy`. As in Keras, `alpha` has an effect
     only with `apply_class_balancing=True`.
 
     Args:
         apply_class_balancing: whether α_t is applied.
         alpha: α in [0, 1], the weight of positives; negatives have 1 - α.
         gamma: γ >= 0, one number or one for each label (the last axis); 2 is the authors' value.
-        from_logits, label_smoothing, axis, reduction, name, dtype, pos_weight: as in `BinaryCrossentropy`.
+        from_logits, label_smoothing, axis, reduction, name, dtype, pos_weight, neg_weight: as in `BinaryCrossentropy`.
 
     Shapes: y_true and y_pred alike, `(n, ..., labels)`; `(n,)` and `(n, 1)` are aligned.
 
@@ -47,35 +47,36 @@ class BinaryFocalCrossentropy(Binary):
     apply_class_balancing = Flag(False)
     alpha = Number(0.25, low=0, high=1)
     gamma = Number(2.0, low=0, per="label")
-    pos_weight = Number(None, low=0, per="label", keyword=True)
 
     def formula(self, y, p):
-        crossentropy = p.crossentropy(y, p.per_label(self.pos_weight))
+        crossentropy = p.crossentropy(y, *self.label_weights(p))
         loss = modulating_factor(p.one_minus_p(y), p.per_label(self.gamma)) * crossentropy
         return loss * (self.alpha * y.yes + (1 - self.alpha) * y.no) if self.apply_class_balancing else loss
 
 
 @register
-class AsymmetricLoss(Binary):
+class AsymmetricLoss(WeightedBinary):
     """A focal loss for many labels of which few are true: a larger γ for negatives, and no loss for easy ones.
 
-        loss = mean over `axis` of  -(y (1 - p)^γ₊ log p + (1 - y) p_m^γ₋ log(1 - p_m)),   p_m = max(p - clip, 0)
+        loss = mean over `axis` of  -(q y (1 - p)^γ₊ log p + r (1 - y) p_m^γ₋ log(1 - p_m)),   p_m = max(p - clip, 0)
 
-    With γ₊ = γ₋ and clip = 0 it is `BinaryFocalCrossentropy`. It is the mean over the labels, like every loss here;
+    With γ₊ = γ₋ and clip = 0 it is `BinaryFocalCrossentropy` (for soft or smoothed labels that of the package
+    focal-loss, in which each side has its own power). It is the mean over the labels, like every loss here;
     the authors' is the sum.
 
     Args:
         gamma_neg: γ₋ >= 0.
         gamma_pos: γ₊ >= 0.
         clip: in [0, 1): a negative below this probability costs nothing.
-        from_logits, label_smoothing, axis, reduction, name, dtype: as in `BinaryCrossentropy`.
+        from_logits, label_smoothing, axis, reduction, name, dtype, pos_weight, neg_weight: as in `BinaryCrossentropy`,
+            with q and r the weights of positives and negatives.
         detach_focal_weight: True takes no gradient through the powers, as the authors' code does by default; False
             is the gradient of the loss.
 
     Shapes: y_true and y_pred alike, `(n, ..., labels)`; `(n,)` and `(n, 1)` are aligned.
 
     Raises:
-        ValueError: for an option out of its range, or different shapes.
+        ValueError: for an option out of its range, different shapes, or a list of weights of the wrong length.
 
     Example:
 
@@ -100,7 +101,8 @@ class AsymmetricLoss(Binary):
             if_negative = -ops.log1p(-p_m)
         factors = modulating_factor(one_minus_p, self.gamma_pos), modulating_factor(p_m, self.gamma_neg)
         factor_pos, factor_neg = map(ops.stop_gradient, factors) if self.detach_focal_weight else factors
-        return y.yes * factor_pos * if_positive + y.no * factor_neg * if_negative
+        positive, negative = map(multiply_optional, y, self.label_weights(p))
+        return positive * factor_pos * if_positive + negative * factor_neg * if_negative
 
 
 @register

@@ -4,13 +4,14 @@ All take y_true and y_pred of one shape, `(n, ..., outputs)`; `(n,)` and `(n, 1)
 is a ValueError. They give one value per sample, `(n, ...)`.
 """
 
+import keras
 from keras import ops
 
 from keras_lossbox.core import targets
 from keras_lossbox.core.loss import Loss
-from keras_lossbox.core.options import Choice, Integer
+from keras_lossbox.core.options import Choice, Flag, Integer
 from keras_lossbox.core.registry import register
-from keras_lossbox.functions.elementary import absolute, mean, safe_sqrt
+from keras_lossbox.functions.elementary import absolute, at_least, divide_no_nan, mean, safe_sqrt, unit_vectors
 
 
 class Regression(Loss):
@@ -92,6 +93,124 @@ class MeanAbsoluteError(Regression):
 
     def formula(self, error):
         return absolute(error)
+
+
+@register
+class MeanAbsolutePercentageError(Regression):
+    """The mean over the last axis of the absolute error in per cent of the target.
+
+        loss = 100 mean(|e| / max(|y|, ε)),   symmetric: 200 mean(|e| / (|y| + |ŷ|)) with 0/0 = 0
+
+    A drop-in superset of `keras.losses.MeanAbsolutePercentageError`. ε is `keras.config.epsilon()`, 1e-7: a target of
+    0 makes the loss 1e9 times the error, as in Keras. It prefers predictions that are too small. The symmetric one
+    (sMAPE, as in the M4 competition) lies between 0 and 200. The gradient at e = 0 is 0.
+    `MeanSquaredLogarithmicError` compares by ratios too.
+
+    Args:
+        reduction, name, dtype: see `Loss`.
+        axis: the axis to take the mean over; None takes no mean, and gives every element a value, and takes weights of
+            the shape of y_pred.
+        symmetric: whether the error is divided by the mean of target and prediction.
+
+    Shapes: y_true and y_pred alike, `(n, ..., outputs)`; `(n,)` and `(n, 1)` are aligned. One value per sample.
+
+    Raises:
+        ValueError: if y_true and y_pred have different shapes.
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> float(keras_lossbox.MeanAbsolutePercentageError()([[2.0, 4.0]], [[3.0, 4.0]]))  # (50 + 0) / 2
+    25.0
+
+    Reference: Hyndman and Koehler, Another look at measures of forecast accuracy, 2006,
+    https://doi.org/10.1016/j.ijforecast.2006.03.001
+    """
+
+    symmetric = Flag(False, keyword=True)
+
+    def call(self, y_true, y_pred):
+        error, size = absolute(y_true - y_pred), absolute(y_true)
+        if self.symmetric:
+            return 200 * mean(divide_no_nan(error, size + absolute(y_pred)), self.axis)
+        return 100 * mean(error / at_least(size, keras.config.epsilon()), self.axis)
+
+
+@register
+class MeanSquaredLogarithmicError(MeanSquaredError):
+    """The mean squared difference of log(1 + x), for targets of several orders of magnitude.
+
+        loss = mean((log(1 + y) - log(1 + ŷ))²),   of y and ŷ what is below 0 counts as 0
+
+    A drop-in superset of `keras.losses.MeanSquaredLogarithmicError`. A prediction below 0 has the value of 0 and the
+    slope that the loss has at 0, so that training leads back; Keras's gradient vanishes there. For large targets a
+    prediction of twice the target costs as much as one of half of it.
+
+    Args:
+        reduction, name, dtype: see `Loss`.
+        axis: the axis to take the mean over; None takes no mean, and gives every element a value, and takes weights of
+            the shape of y_pred.
+
+    Shapes: y_true and y_pred alike, `(n, ..., outputs)`; `(n,)` and `(n, 1)` are aligned. One value per sample.
+
+    Raises:
+        ValueError: if y_true and y_pred have different shapes.
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> round(float(keras_lossbox.MeanSquaredLogarithmicError()([[99.0]], [[9.0]])), 4)  # (log 10)²
+    5.3019
+
+    Reference: the formula of `sklearn.metrics.mean_squared_log_error`,
+    https://scikit-learn.org/stable/modules/model_evaluation.html#mean-squared-logarithmic-error
+    """
+
+    def call(self, y_true, y_pred):
+        return super().call(*(ops.log1p(at_least(x, 0)) for x in (y_true, y_pred)))
+
+
+@register
+class CosineSimilarity(Loss):
+    """Minus the cosine of the angle between target and prediction: the direction alone counts, not the length.
+
+        loss = -cos(y, ŷ) = -Σ y ŷ / (|y| |ŷ|),   distance: 1 - cos(y, ŷ)
+
+    A drop-in superset of `keras.losses.CosineSimilarity`, which loses `axis` when it is saved. The cosine with a vector
+    of zeros is 0, with gradient 0. (TensorFlow 1's `cosine_distance` expects vectors of length 1 and divides by no
+    length.)
+
+    Args:
+        axis: the axis of the vectors.
+        reduction, name, dtype: see `Loss`.
+        distance: whether 1 is added, so that the loss lies between 0 and 2; exact for small angles.
+
+    Shapes: y_true and y_pred alike, `(n, ..., d)`; one value per vector.
+
+    Raises:
+        ValueError: if y_true and y_pred have different shapes.
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> float(keras_lossbox.CosineSimilarity(distance=True)([[0.0, 2.0]], [[3.0, 0.0]]))
+    1.0
+
+    Reference: Salton, Wong and Yang, A Vector Space Model for Automatic Indexing, 1975,
+    https://doi.org/10.1145/361219.361220
+    """
+
+    axis = Integer(-1)
+    distance = Flag(False, keyword=True)
+    jit_compile = True
+
+    def call(self, y_true, y_pred):
+        y, x = unit_vectors(y_true, self.axis), unit_vectors(y_pred, self.axis)
+        if not self.distance:
+            return -ops.sum(y * x, self.axis)
+        have_directions = (ops.any(ops.not_equal(vector, 0), self.axis) for vector in (y, x))
+        half_squared = ops.sum(ops.square(y - x), self.axis) / 2  # 1 - cos without its cancellation
+        return ops.where(ops.logical_and(*have_directions), half_squared, 1)
 
 
 @register

@@ -93,7 +93,7 @@ def hinge_loss(
 ) -> Any:
     """`tf.losses.hinge_loss`: v = max(0, 1 - (2y - 1) z), for labels y of 0 and 1.
 
-    `keras.losses.Hinge` is its mean; `ZeroOne(from_logits=True, surrogate="hinge")` has its gradient.
+    `Hinge` is its mean over the last axis; `ZeroOne(from_logits=True, surrogate="hinge")` has its gradient.
 
     >>> float(hinge_loss([1.0, 0.0], [0.5, -2.0]))  # (0.5 + 0) / 2
     0.25

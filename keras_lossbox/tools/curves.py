@@ -12,6 +12,7 @@ from keras import ops
 from keras_lossbox.core import host, targets
 from keras_lossbox.core.adapt import counterpart, is_of_keras
 from keras_lossbox.core.loss import Loss
+from keras_lossbox.core.registry import PACKAGE
 from keras_lossbox.losses.binary import BalancedBinaryCrossentropy
 from keras_lossbox.losses.composite import Masked, WeightedSum
 
@@ -22,11 +23,10 @@ CLASSES = 3
 PIXELS = 4
 MOST_CLASSES = 10  # that are drawn one by one, where they have weights of their own
 
-# The kinds of Keras's losses that have no counterpart here; None: no line through the predictions shows the loss.
-_KINDS_OF_KERAS = {
+# The kinds of losses, of Keras or of this package, whose `targets` do not tell; None: no line through the predictions
+# shows the loss.
+_KINDS_BY_NAME = {
     **dict.fromkeys(["MeanAbsolutePercentageError", "MeanSquaredLogarithmicError", "Poisson"], "positive"),
-    **dict.fromkeys(["Hinge", "SquaredHinge"], "binary"),
-    **dict.fromkeys(["CategoricalHinge", "CategoricalGeneralizedCrossEntropy", "KLDivergence"], "classes"),
     **dict.fromkeys(["CosineSimilarity", "Circle", "CTC"]),
 }
 _KINDS = {
@@ -34,6 +34,7 @@ _KINDS = {
     targets.Classes: "classes",
     targets.Ordered: "ordered",
     targets.Binary: "binary",
+    targets.Signs: "binary",
     targets.Real: "real",
     targets.Repeated: "real",
     targets.Parameters: "parameters",
@@ -110,8 +111,9 @@ def _declared(part):
 
 def _kind(part):
     """The kind of target of a loss that is not made of losses."""
-    if is_of_keras(part) and type(part).__name__ in _KINDS_OF_KERAS:
-        kind = _KINDS_OF_KERAS[type(part).__name__]
+    module, name = type(part).__module__.split(".")[0], type(part).__name__
+    if module in ("keras", PACKAGE) and name in _KINDS_BY_NAME:
+        kind = _KINDS_BY_NAME[name]
     elif isinstance(part, BalancedBinaryCrossentropy) and part.beta is None:  # computed from the labels
         kind = "pixels"
     elif (declared := _declared(part)) is not None:
@@ -129,6 +131,12 @@ def _has_classes(part):
     """Whether one entry of its last axis is true, and the others are not."""
     declared = _declared(part)
     return declared is not None and declared.activation == "softmax"
+
+
+def _has_scores(part):
+    """Whether predictions are logits, or scores that no activation makes probabilities of, though no option says so."""
+    declared = _declared(part)
+    return declared is not None and declared.from_logits is not False and type(declared) is not targets.Real
 
 
 def count_entries(loss):
@@ -244,8 +252,7 @@ def _of_true_class(variable, count):
 def _variable(parts):
     """Whether predictions are logits or probabilities, and the range in which they are shown."""
     said = [getattr(part, "from_logits", None) for part in parts]
-    hinge = any("Hinge" in type(part).__name__ for part in parts)  # of logits, though no option of theirs says so
-    logits = next((value for value in said if value is not None), hinge)
+    logits = next((value for value in said if value is not None), any(map(_has_scores, parts)))
     return ("logit", (-6, 6)) if logits else ("probability", (0.02, 0.98))
 
 

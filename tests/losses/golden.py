@@ -46,6 +46,7 @@ ROUNDED = {
     "asymmetric_loss": 2,
     "poly1_crossentropy": 3,
     "generalized_crossentropy": 5 if BACKEND == "tensorflow" else 50,  # expm1(x) + 1 is the slope of expm1 there
+    "categorical_generalized_cross_entropy": 5,
     "symmetric_crossentropy": 5,
     # exp(2 x), for a scale of exp(-20), multiplies the rounding of x by 40
     "gaussian_nll": 5,
@@ -54,6 +55,8 @@ ROUNDED = {
     "negative_binomial_nll": 6,  # the slope in the size is what is left of terms as large as the label
     "earth_movers": 5,
     "weighted_kappa": 20,  # the logarithm of a ratio that may be almost 1
+    "cosine_similarity": 3,
+    "distillation": 2,
 }
 
 
@@ -86,6 +89,13 @@ def naming(case):
 
 
 EACH = "each"  # in the place of an option: a list with one number for each label or class
+SCORES = (
+    "hinge",
+    "squared_hinge",
+    "categorical_hinge",
+    "multi_margin",
+    "sparsemax",
+)  # any numbers, though no option says so
 
 
 class Case(NamedTuple):
@@ -116,18 +126,21 @@ class Case(NamedTuple):
         if self.labels in ("amounts", "zeros", "counts"):
             y, z = amounts(rng, self.labels, self.shape)
             return y.astype(dtype), (z if self.options.get("log_input") else np.exp(z)).astype(dtype)
-        axis, from_logits = self.options.get("axis", -1), self.options.get("from_logits", False)
+        axis, from_logits = self.options.get("axis", -1), self.options.get("from_logits", self.loss in SCORES)
         z = 2.5 * rng.normal(size=self.shape)
-        if self.labels in ("real", "no_hit"):
+        if self.labels in ("real", "no_hit", "positive"):
             error = 2 * rng.normal(size=self.shape)
             if isinstance(declared, targets.Repeated) and not declared.each and len(self.shape) > 1:
                 return (z - error)[..., 0].astype(dtype), z.astype(dtype)
             if self.labels == "real":
                 error *= rng.random(self.shape) > 0.1
                 error[0] = 0
+            if self.labels == "positive":
+                return np.abs(z - error).astype(dtype), np.abs(z).astype(dtype)
             return (z - error).astype(dtype), z.astype(dtype)
-        if self.labels in ("binary", "hard"):
+        if self.labels in ("binary", "hard", "signs"):
             y = rng.choice([0.0, 0.0, 1.0] + [0.3] * (self.labels == "binary"), self.shape)
+            y = 2 * y - 1 if self.labels == "signs" else y
             return y.astype(dtype), (z if from_logits else special.expit(z)).astype(dtype)
 
         if self.labels == "ordered":
@@ -384,9 +397,6 @@ def check_sklearn(cases, oracle):
 # Recipe, run with PyTorch 2.13.0 on a CPU in float64 (`test_pytorch_recipe` runs it again where there is a PyTorch):
 #     loss = torch.nn.<made>(<y_pred>, <y_true>), with r = "none"; loss.sum().backward()
 # A row: made; "y_pred, y_true"; the loss here and its options; the values; the gradient of their sum.
-# Recipe, run with PyTorch 2.13.0 on a CPU in float64 (`test_pytorch_recipe` runs it again where there is a PyTorch):
-#     loss = torch.nn.<made>(<y_pred>, <y_true>), with r = "none"; loss.sum().backward()
-# A row: made; "y_pred, y_true"; the loss here and its options; the values; the gradient of their sum.
 W = [0.5, 2.0, 1.25]
 INPUTS = {
     "z": np.array([[1.5, -0.5, 0.25], [-2.0, 0.75, 3.0], [0.125, -0.25, 0.0], [4.0, -1.0, 0.5]]),
@@ -433,6 +443,29 @@ def check_recipe_of_torch_nn(rows):
             loss.sum().backward()
             np.testing.assert_allclose(loss.detach().numpy(), values if r == "none" else np.sum(values), rtol=1e-14)
             np.testing.assert_allclose(y_pred.grad.numpy(), gradient, rtol=1e-14)
+
+
+# Recipe: values = formulas[<formula>](<y_pred>, <y_true>, *<parameters>); values.sum().backward()
+# A row: formula; "y_pred, y_true"; parameters; the loss here and its options; the values; the gradient of their sum.
+
+
+def check_torch_formulas(rows, inputs=INPUTS):
+    for formula, arguments, parameters, loss, options, values, gradient in rows:
+        with naming(f"{formula}{parameters}"):
+            check_pytorch(*eval(arguments, {}, inputs), loss, options, values, gradient)
+
+
+def check_recipe_of_torch_formulas(formulas, rows, inputs=INPUTS):
+    import torch
+
+    tensors = {name: torch.tensor(x) for name, x in inputs.items()}
+    for formula, arguments, parameters, _, _, values, gradient in rows:
+        y_pred, y_true = eval(arguments, {}, tensors)
+        y_pred = y_pred.clone().requires_grad_()
+        loss = formulas[formula](y_pred, y_true, *parameters)
+        loss.sum().backward()
+        np.testing.assert_allclose(loss.detach().numpy(), values, rtol=1e-13)
+        np.testing.assert_allclose(y_pred.grad.numpy(), gradient, rtol=1e-13, atol=1e-15)
 
 
 # ---------------------------------------------------------------- 80 digits, from logits of up to ±1e4

@@ -14,11 +14,13 @@ def _two_terms(y, u, from_logits, of_positives, of_negatives):
     return -special.xlogy(a, p) - special.xlog1py(b, -p), b / (1 - p) - a / p
 
 
-def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1, pos_weight=None):
-    """tf.nn.weighted_cross_entropy_with_logits and PyTorch's BCEWithLogitsLoss: q y (-log p) + (1-y) (-log(1-p))."""
-    q = 1.0 if pos_weight is None else np.asarray(pos_weight)
+def binary_crossentropy(
+    y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1, pos_weight=None, neg_weight=None
+):
+    """tf.nn.weighted_cross_entropy_with_logits and PyTorch's BCEWithLogitsLoss: q y (-log p) + r (1-y) (-log(1-p))."""
+    q, r = (1.0 if weight is None else np.asarray(weight) for weight in (pos_weight, neg_weight))
     y = (1 - label_smoothing) * column(y_true) + 0.5 * label_smoothing
-    return elementwise(y_pred, lambda u: _two_terms(y, u, from_logits, q, 1.0), axis)
+    return elementwise(y_pred, lambda u: _two_terms(y, u, from_logits, q, r), axis)
 
 
 def balanced_binary_crossentropy(

@@ -52,6 +52,11 @@ def generalized_crossentropy(y_true, y_pred, q=0.7, from_logits=False, label_smo
     return categorical(y_true, y_pred, from_logits, axis, sample)
 
 
+def categorical_generalized_cross_entropy(y_true, y_pred, q=0.5, **options):
+    """The same with the default of Keras."""
+    return generalized_crossentropy(y_true, y_pred, q, **options)
+
+
 def symmetric_crossentropy(
     y_true, y_pred, alpha=0.1, beta=1.0, from_logits=False, label_smoothing=0.0, axis=-1, label_clip=1e-4
 ):

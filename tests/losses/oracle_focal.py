@@ -33,14 +33,16 @@ def binary_focal_crossentropy(
     label_smoothing=0.0,
     axis=-1,
     pos_weight=None,
+    neg_weight=None,
 ):
-    """Lin 2017 (1708.02002) eq. 5, with p_t = y p + (1-y)(1-p) for every y, and q on the term of the positives."""
-    q, gamma = np.asarray(1.0 if pos_weight is None else pos_weight), np.asarray(gamma)
+    """Lin 2017 (1708.02002) eq. 5, with p_t = y p + (1-y)(1-p) for every y, and weights on the two terms."""
+    q, r = (np.asarray(1.0 if weight is None else weight) for weight in (pos_weight, neg_weight))
+    gamma = np.asarray(gamma)
 
     def element(y, p, not_p):
         alpha_t = alpha * y + (1 - alpha) * (1 - y) if apply_class_balancing else 1.0
         miss = y * not_p + (1 - y) * p
-        return -alpha_t * power(miss, gamma) * (q * y * np.log(p) + (1 - y) * np.log(not_p))
+        return -alpha_t * power(miss, gamma) * (q * y * np.log(p) + r * (1 - y) * np.log(not_p))
 
     return _binary(y_true, y_pred, from_logits, label_smoothing, axis, element)
 
@@ -55,8 +57,11 @@ def asymmetric_loss(
     label_smoothing=0.0,
     axis=-1,
     detach_focal_weight=False,
+    pos_weight=None,
+    neg_weight=None,
 ):
     """Ridnik 2020 (2009.14119) eqs. 5 to 7, L+ = (1-p)^γ+ log p and L- = p_m^γ- log(1-p_m), averaged over labels."""
+    q, r = (np.asarray(1.0 if weight is None else weight) for weight in (pos_weight, neg_weight))
     held = real if detach_focal_weight else np.asarray
 
     def element(y, p, not_p):
@@ -64,7 +69,7 @@ def asymmetric_loss(
         not_p_m = np.where(real(p) > clip, not_p + clip, 1)
         positives = held(power(not_p, np.asarray(gamma_pos))) * np.log(p)
         negatives = held(power(p_m, np.asarray(gamma_neg))) * np.log(not_p_m)
-        return -y * positives - (1 - y) * negatives
+        return -q * y * positives - r * (1 - y) * negatives
 
     return _binary(y_true, y_pred, from_logits, label_smoothing, axis, element)
 

@@ -1,10 +1,42 @@
 """Formulas of the losses of real numbers, with gradients derived by hand: r = ŷ - y, dr/dŷ = 1."""
 
 import numpy as np
-from oracle import Expected, averaged, column, divided, of_residual
+from oracle import EPSILON, Expected, averaged, column, divided, elementwise, of_residual
 
 mean_squared_error = of_residual(lambda r: (r**2, 2 * r))
 mean_absolute_error = of_residual(lambda r: (np.abs(r), np.sign(r)))
+
+
+def mean_absolute_percentage_error(y_true, y_pred, axis=-1, symmetric=False):
+    """Keras's |r| / max(|y|, ε); symmetric, M4's |r| / ((|y| + |ŷ|) / 2): its derivative by the quotient rule."""
+    y = column(y_true)
+
+    def formula(u):
+        r, size = u - y, (np.abs(y) + np.abs(u)) / 2 if symmetric else np.maximum(np.abs(y), EPSILON)
+        slope = divided(np.sign(r), size) - divided(np.abs(r) * np.sign(u) / 2, size**2) * symmetric
+        return 100 * divided(np.abs(r), size), 100 * slope
+
+    return elementwise(y_pred, formula, axis)
+
+
+def mean_squared_logarithmic_error(y_true, y_pred, axis=-1):
+    """d/dŷ (log(1+ŷ) - log(1+y))² = 2 (…) / (1+ŷ), with max(ŷ, 0) for ŷ but the gradient of ŷ."""
+    y = np.maximum(column(y_true), 0)
+
+    def formula(u):
+        r = np.log1p(np.maximum(u, 0)) - np.log1p(y)
+        return r**2, 2 * r / (1 + np.maximum(u, 0))
+
+    return elementwise(y_pred, formula, axis)
+
+
+def cosine_similarity(y_true, y_pred, axis=-1, distance=False):
+    """cos = y·u / (|y| |u|), d cos / du = (y/|y| - cos u/|u|) / |u|."""
+    y, u = column(y_true), column(y_pred)
+    y, length = divided(y, np.linalg.norm(y, axis=axis, keepdims=True)), np.linalg.norm(u, axis=axis, keepdims=True)
+    u = divided(u, length)
+    cos = np.sum(y * u, axis, keepdims=True)
+    return averaged(distance - cos.squeeze(axis), divided(cos * u - y, length).reshape(y_pred.shape))
 
 
 def root_mean_squared_error(y_true, y_pred, scope="batch", axis=-1):

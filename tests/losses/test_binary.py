@@ -58,6 +58,7 @@ NUMPY_CASES = [
         from_logits=BOTH,
         label_smoothing=SMOOTH,
         pos_weight=[None, 3.0, EACH],
+        neg_weight=[None, 0.5, EACH],
     ),
     *grid(
         "balanced_binary_crossentropy",
@@ -417,6 +418,26 @@ def test_a_pos_weight_of_one_is_none(data, kind, epsilon):
     plain = evaluate("binary_crossentropy", y, head(z), **options)
     for one in (1.0, [1.0, 1.0, 1.0]):
         assert_same(evaluate("binary_crossentropy", y, head(z), pos_weight=one, **options), plain)
+
+
+WEIGHTED = ["binary_crossentropy", "binary_focal_crossentropy", "asymmetric_loss"]
+
+
+@identity(binary(), LOGIT_OR_PROBABILITY, EPSILONS, st.sampled_from(WEIGHTED), st.floats(0.1, 5), st.floats(0.1, 5))
+def test_a_neg_weight_is_a_pos_weight_times_a_constant(data, kind, epsilon, loss, q, r):
+    (y, z), (from_logits, head) = data, kind
+    options = {"from_logits": from_logits, "label_smoothing": epsilon}
+    both = evaluate(loss, y, head(z), pos_weight=q, neg_weight=r, **options)
+    assert_same(both, scaled(r, evaluate(loss, y, head(z), pos_weight=q / r, **options)))
+    assert_same(both, scaled(q, evaluate(loss, y, head(z), neg_weight=[r / q] * 3, **options)))
+
+
+@identity(binary(), EPSILONS, st.floats(0, 5), st.floats(0, 5))
+def test_yes_and_no_can_be_exchanged_with_their_weights(data, epsilon, q, r):
+    (y, z), options = data, {"from_logits": True, "label_smoothing": epsilon}
+    for loss in WEIGHTED[:2]:
+        values, gradient = evaluate(loss, 1 - y, -z, pos_weight=r, neg_weight=q, **options)
+        assert_same(evaluate(loss, y, z, pos_weight=q, neg_weight=r, **options), (values, -gradient))
 
 
 @identity(binary(), LOGIT_OR_PROBABILITY, EPSILONS, st.floats(0, 5))

@@ -98,6 +98,7 @@ NUMPY_CASES = [
         label_smoothing=SOME_SMOOTH,
         q=[0.01, 0.7, 1.0],
     ),
+    *grid("categorical_generalized_cross_entropy", FEW_CLASSES, "rows indices", from_logits=BOTH),
     *grid("symmetric_crossentropy", CLASSES, "one_hot soft indices column", from_logits=BOTH),
     *grid(
         "symmetric_crossentropy",
@@ -414,21 +415,12 @@ PYTORCH_FORMULAS = [
 
 
 def test_pytorch_formulas():
-    for formula, arguments, parameters, loss, options, values, gradient in PYTORCH_FORMULAS:
-        with golden.naming(f"{formula}{parameters}"):
-            golden.check_pytorch(*eval(arguments, {}, INPUTS), loss, options, values, gradient)
+    golden.check_torch_formulas(PYTORCH_FORMULAS)
 
 
 def test_recipe_of_the_formulas():
-    torch = pytest.importorskip("torch", reason="the recipe needs PyTorch")
-    formulas, tensors = torch_formulas(), {name: torch.tensor(x) for name, x in INPUTS.items()}
-    for formula, arguments, parameters, _, _, values, gradient in PYTORCH_FORMULAS:
-        y_pred, y_true = eval(arguments, {}, tensors)
-        y_pred = y_pred.clone().requires_grad_()
-        loss = formulas[formula](y_pred, y_true, *parameters)
-        loss.sum().backward()
-        np.testing.assert_allclose(loss.detach().numpy(), values, rtol=1e-13)
-        np.testing.assert_allclose(y_pred.grad.numpy(), gradient, rtol=1e-13, atol=1e-15)
+    pytest.importorskip("torch", reason="the recipe needs PyTorch")
+    golden.check_recipe_of_torch_formulas(torch_formulas(), PYTORCH_FORMULAS)
 
 
 # torch.nn.CrossEntropyLoss's docstring: torch.manual_seed(283); z = torch.randn(3, 5); y = torch.randn(3, 5)

@@ -40,6 +40,7 @@ NUMPY_CASES = [  # first every shape and axis, then the options: all pairs that 
         label_smoothing=SOME_SMOOTH,
         gamma=[0.0, 0.5, 5.0, EACH],
         pos_weight=[None, EACH],
+        neg_weight=[None, 0.5],
     ),
     *grid(
         "binary_focal_crossentropy",
@@ -60,6 +61,15 @@ NUMPY_CASES = [  # first every shape and axis, then the options: all pairs that 
         clip=[0.0, 0.3],
         gamma_pos=[0.0, 0.5],
         gamma_neg=[0.0, 0.5, 4.0],
+    ),
+    *grid(
+        "asymmetric_loss",
+        ELEMENT + VECTOR,
+        "binary",
+        from_logits=BOTH,
+        label_smoothing=SOME_SMOOTH,
+        pos_weight=[None, EACH],
+        neg_weight=[0.5, EACH],
     ),
     *grid("categorical_focal_crossentropy", CLASSES, "one_hot rows", from_logits=BOTH),
     *grid("categorical_focal_crossentropy", ROWS, "rows", from_logits=BOTH, gamma=[0.0, 0.5, 5.0]),
@@ -290,21 +300,33 @@ PYTORCH_FORMULAS = [
 
 
 def test_pytorch_formulas():
-    for formula, arguments, parameters, loss, options, values, gradient in PYTORCH_FORMULAS:
-        with golden.naming(f"{formula}{parameters}"):
-            golden.check_pytorch(*eval(arguments, {}, INPUTS), loss, options, values, gradient)
+    golden.check_torch_formulas(PYTORCH_FORMULAS, INPUTS)
 
 
 def test_recipe_of_the_formulas():
-    torch = pytest.importorskip("torch", reason="the recipe needs PyTorch")
-    formulas, tensors = torch_formulas(), {name: torch.tensor(x) for name, x in INPUTS.items()}
-    for formula, arguments, parameters, _, _, values, gradient in PYTORCH_FORMULAS:
-        y_pred, y_true = eval(arguments, {}, tensors)
-        y_pred = y_pred.clone().requires_grad_()
-        loss = formulas[formula](y_pred, y_true, *parameters)
-        loss.sum().backward()
-        np.testing.assert_allclose(loss.detach().numpy(), values, rtol=1e-13)
-        np.testing.assert_allclose(y_pred.grad.numpy(), gradient, rtol=1e-13, atol=1e-15)
+    pytest.importorskip("torch", reason="the recipe needs PyTorch")
+    golden.check_recipe_of_torch_formulas(torch_formulas(), PYTORCH_FORMULAS, INPUTS)
+
+
+# The package focal-loss, whose (1 - p)^γ and p^γ stay apart for smoothed labels.
+# Recipe, run with focal-loss 0.0.7 on TensorFlow 2.21 in float64; the gradient is that of the sum of the values:
+#     binary_focal_loss(y, tf.constant(z), 2.0, pos_weight=3.0, from_logits=True, label_smoothing=0.2)
+FOCAL_LOSS = (
+    [[0.1318249182636719, 0.17403962172357618, 0.26804914973164434],
+     [0.4966466603781391, 0.15995385774429385, 0.2769231090786681],
+     [0.39674003487681114, 0.1776709095890989, 0.4852030263919617],
+     [3.4874182756325296, 0.2309527427810361, 0.22018958448320075]],
+    [[0.05015848464429901, -0.033702248946551897, 0.30320215796436517],
+     [-0.3186302729586911, -0.17021765495334898, 0.11182483407797045],
+     [-0.6419215735378264, 0.06537771731176964, -0.4255456673639644],
+     [0.9777510626169853, -0.18314739997999074, -0.3198147106600106]],
+)  # fmt: skip
+
+
+def test_focal_loss_of_smoothed_labels():
+    options = {"gamma_neg": 2.0, "gamma_pos": 2.0, "clip": 0.0, "from_logits": True, "pos_weight": 3.0}
+    options |= {"label_smoothing": 0.2, "axis": None}
+    golden.check_pytorch(INPUTS["z"], INPUTS["y"], "asymmetric_loss", options, *FOCAL_LOSS)
 
 
 # ---------------------------------------------------------------- 4. oracle: 80 digits, from logits of up to ±1e4

@@ -49,6 +49,14 @@ RECORDED = {
     "nn.BCEWithLogitsLoss()(z, y)": 0.9978294968605042,
     "nn.BCEWithLogitsLoss(pos_weight=c)(z, y)": 1.6101561784744263,
     "nn.BCEWithLogitsLoss(weight=w)(z, y)": 1.1286611557006836,
+    "1 - nn.CosineSimilarity()(u, t)": [1.0716116428375244, 1.550069808959961, 1.2129781246185303, 0.7457164525985718],
+    'nn.KLDivLoss(reduction="batchmean")(q.log(), soft)': 0.65300053358078,
+    'nn.KLDivLoss(reduction="batchmean")(z.log_softmax(-1), soft)': 0.65300053358078,
+    '4 * nn.KLDivLoss(reduction="batchmean", log_target=True)((z / 2).log_softmax(-1), (u / 2).log_softmax(-1))': (
+        0.5000527501106262
+    ),
+    "nn.MultiMarginLoss()(z, ids)": 0.8843293190002441,
+    "nn.MultiMarginLoss(p=2, margin=0.5, weight=c)(z, ids)": 1.0023746490478516,
     "nn.CrossEntropyLoss()(z, ids)": 1.5194729566574097,
     "nn.CrossEntropyLoss(label_smoothing=0.2)(z, ids)": 1.5275431871414185,
     "nn.CrossEntropyLoss(ignore_index=2)(z, ids)": 1.836642861366272,
@@ -144,7 +152,24 @@ class WeightedKappaLoss:
         return np.log(np.sum(self.distances[y.argmax(-1)] * p) / expected + self.epsilon)
 
 
-_ADDONS = SigmoidFocalCrossEntropy, WeightedKappaLoss, PinballLoss
+class SparsemaxLoss:
+    """The same: a loss of logits, and of labels of their shape.
+
+    Source: https://github.com/tensorflow/addons/blob/v0.23.0/tensorflow_addons/losses/sparsemax_loss.py
+    """
+
+    def __call__(self, y, z):
+        y, z = np.float64(y), np.float64(z)
+        p = np.apply_along_axis(self.sparsemax, -1, z)
+        return np.mean(np.sum(np.where(p > 0, p * (z - p / 2), 0) + y * (y / 2 - z), -1))
+
+    def sparsemax(self, z):
+        falling = np.sort(z)[::-1]
+        thresholds = [(np.sum(falling[:k]) - 1) / k for k in range(1, len(z) + 1)]  # the largest is the right one
+        return np.maximum(z - max(thresholds), 0)
+
+
+_ADDONS = SigmoidFocalCrossEntropy, WeightedKappaLoss, PinballLoss, SparsemaxLoss
 ADDONS = types.SimpleNamespace(**{cls.__name__: cls for cls in _ADDONS})
 
 

@@ -108,6 +108,8 @@ class Case:
         if not isinstance(declares, Loss) or type(declares).targets is Loss.targets:
             return None
         kind, rank = self.like.targets(self.y_pred), len(self.y_pred.shape)
+        if isinstance(kind, targets.Classes) and kind.labels == "logits":
+            return None
         if kind.activation == "softmax" or isinstance(kind, targets.Classes):
             return "classes" if -rank <= kind.label_axis < rank else None
         if isinstance(kind, (targets.Binary, targets.Regions)):
