@@ -297,9 +297,14 @@ def label_kinds(loss):
     )
 
 
+OF_THEIR_OWN = {"CTC"}  # y_pred has more axes than the data here: test_sequence.py
+
+
 def _cases():
     tried = set()
     for cls in keras_lossbox.available().values():
+        if cls.__name__ in OF_THEIR_OWN:
+            continue
         options = declared_options(cls)
         required = REQUIRED.get(cls.__name__, {})
         logits = {"from_logits": True} if "from_logits" in options else {}

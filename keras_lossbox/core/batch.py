@@ -68,10 +68,15 @@ def logical_and_optional(mask, other):
     return ops.logical_and(mask, other)
 
 
-def valid_labels(batch, entries, harmless=0):
-    """The labels with a harmless one where they are not valid: 0 * NaN is NaN, so that must not enter a formula."""
+def valid_labels(batch, entries, harmless=0, by_sample=False):
+    """The labels with a harmless one where they are not valid: 0 * NaN is NaN, so that must not enter a formula.
+
+    `by_sample`: labels are those of a whole sample, not of its entries, and valid if any of these is.
+    """
     rank = len(batch.y_true.shape)
-    if rank < len(batch.y_pred.shape):  # indices or groups, which lack the axis of the classes, or the last ones
+    if by_sample:
+        entries = ops.reshape(_any_beyond(entries, 1), (-1,) + (1,) * (rank - 1))
+    elif rank < len(batch.y_pred.shape):  # indices or groups, which lack the axis of the classes, or the last ones
         entries = ops.any(entries, -1 if batch.axis is None else batch.axis)
         while len(entries.shape) > rank:
             entries = ops.any(entries, -1)

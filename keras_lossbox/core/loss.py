@@ -149,7 +149,7 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
         if not check_labels or domain is None:
             return batch
         if not batch.all_valid:
-            y_true = valid_labels(batch, valid_entries(batch, sizes), domain.harmless)
+            y_true = valid_labels(batch, valid_entries(batch, sizes), domain.harmless, targets.labels_of_sample)
         y_true, invalid = domain.check(y_true)
         return batch._replace(y_true=y_true, invalid=invalid)
 
@@ -165,7 +165,7 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
         if not batch.all_valid:
             sizes = sizes_of(batch.y_pred)
             entries, checked = valid_entries(batch, sizes), targets.domain(batch.y_true, sizes) is not None
-            y_true = batch.y_true if checked else valid_labels(batch, entries)
+            y_true = batch.y_true if checked else valid_labels(batch, entries, by_sample=targets.labels_of_sample)
             y_pred = valid_predictions(batch, entries, softmax=targets.activation == "softmax")
             batch = batch._replace(y_true=y_true, y_pred=y_pred)
         return settle(self.compute(batch), batch, targets.across)

@@ -13,7 +13,8 @@ from keras import ops
 
 from keras_lossbox.core.domain import FRACTIONS, MASKS, Domain, class_indices
 from keras_lossbox.core.shapes import with_sizes, without_axis
-from keras_lossbox.functions.labels import NAN_LABEL, to_indices
+from keras_lossbox.functions.elementary import sizes_of
+from keras_lossbox.functions.labels import NAN_LABEL, NOT_WHOLE, to_indices
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Real:
     above: bool = False
 
     activation: ClassVar[str | None] = None  # "sigmoid" or "softmax", if it makes such probabilities of such logits
+    labels_of_sample: ClassVar[bool] = False  # whether labels are those of a sample, not those of entries of y_pred
     label_axis: ClassVar[int] = -1  # of y_pred: options with one number for each label or class run along it
 
     def label_count(self, y_pred: Any) -> int | None:
@@ -76,6 +78,9 @@ class Binary(Real):
 @dataclasses.dataclass(frozen=True)
 class Signs(Real):
     """Yes or no by the side of 0: y_pred are scores, labels -1 and 1, or 0 and 1."""
+
+    def domain(self, y_true: Any, sizes: Sequence[Any]) -> Domain | None:
+        return Domain("labels of -1 and 1, or of 0 and 1", -1, 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -268,6 +273,31 @@ class Pairs(Real):
             y_true = ops.squeeze(y_true, -1)
         hint = " Labels are groups here, one for each sample."
         return to_indices(with_sizes(y_true, y_pred, sizes[:1], hint)), y_pred, sizes
+
+
+@dataclasses.dataclass(frozen=True)
+class Sequences(Real):
+    """Sequences of classes, in a time that labels do not tell: y_pred is `(n, time, classes)`.
+
+    Labels are class indices `(n, length)`, of a length of their own; numbers below 0 are padding. A mask of time steps
+    says how long a sample is.
+    """
+
+    from_logits: bool | None = True
+    activation = "softmax"
+    labels_of_sample = True
+
+    def align(self, y_true: Any, y_pred: Any, sizes: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
+        if len(sizes) != 3 or len(y_true.shape) != 2:
+            raise ValueError(
+                "`y_pred` must be (n, time, classes), and `y_true` class indices (n, length). "
+                f"Received: y_true.shape={tuple(y_true.shape)}, y_pred.shape={tuple(y_pred.shape)}"
+            )
+        return to_indices(with_sizes(y_true, y_pred, (sizes[0], sizes_of(y_true)[1]))), y_pred, sizes
+
+    def domain(self, y_true: Any, sizes: Sequence[Any]) -> Domain | None:
+        classes = class_indices(y_true, sizes[-1], -1)
+        return dataclasses.replace(classes, allowed=f"{classes.allowed}, or below 0 (padding)", low=NOT_WHOLE + 1)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,6 +15,7 @@ from keras_lossbox.losses import (
     regression,
     robust,
     scores,
+    sequence,
     survival,
 )
 
@@ -33,5 +34,6 @@ __all__ = [
     "regression",
     "robust",
     "scores",
+    "sequence",
     "survival",
 ]
