@@ -143,6 +143,19 @@ class BinaryFocalCrossentropy(Loss):
         neg_weight: float | Sequence[float] | ArrayLike | None = None,
     ) -> None: ...
 
+class CTC(Loss):
+    blank: Any
+    zero_infinity: Any
+    def __init__(
+        self,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        blank: int = 0,
+        zero_infinity: bool = False,
+    ) -> None: ...
+
 class CategoricalCrossentropy(Loss):
     class_weight: Any
     from_logits: Any
@@ -303,7 +316,7 @@ class Dice(Loss):
         log_loss: bool = False,
         mode: Literal["binary", "multilabel", "multiclass"] = "binary",
         from_logits: bool = False,
-        per_sample: bool = True,
+        per_sample: bool = False,
         classes: Literal["all", "present"] = "all",
         class_weight: float | Sequence[float] | ArrayLike | None = None,
         ignore_class: int | None = None,
@@ -397,7 +410,7 @@ class FocalTversky(Loss):
         *,
         smooth: float = 0.0,
         log_loss: bool = False,
-        per_sample: bool = True,
+        per_sample: bool = False,
         classes: Literal["all", "present"] = "all",
         class_weight: float | Sequence[float] | ArrayLike | None = None,
         ignore_class: int | None = None,
@@ -489,7 +502,7 @@ class GeneralizedDice(Loss):
         smooth: float = 0.0,
         squared: bool = False,
         log_loss: bool = False,
-        per_sample: bool = True,
+        per_sample: bool = False,
         classes: Literal["all", "present"] = "all",
         class_weight: float | Sequence[float] | ArrayLike | None = None,
         ignore_class: int | None = None,
@@ -544,7 +557,7 @@ class Jaccard(Loss):
         smooth: float = 0.0,
         squared: bool = False,
         log_loss: bool = False,
-        per_sample: bool = True,
+        per_sample: bool = False,
         classes: Literal["all", "present"] = "all",
         class_weight: float | Sequence[float] | ArrayLike | None = None,
         ignore_class: int | None = None,
@@ -643,7 +656,7 @@ class LovaszHinge(Loss):
         name: str | None = None,
         dtype: DType = None,
         *,
-        per_sample: bool = True,
+        per_sample: bool = False,
         classes: Literal["all", "present"] = "all",
         class_weight: float | Sequence[float] | ArrayLike | None = None,
         ignore_class: int | None = None,
@@ -666,7 +679,7 @@ class LovaszSoftmax(Loss):
         name: str | None = None,
         dtype: DType = None,
         *,
-        per_sample: bool = True,
+        per_sample: bool = False,
         classes: Literal["all", "present"] = "present",
         class_weight: float | Sequence[float] | ArrayLike | None = None,
         ignore_class: int | None = None,
@@ -991,7 +1004,7 @@ class Tversky(Loss):
         log_loss: bool = False,
         mode: Literal["binary", "multilabel", "multiclass"] = "binary",
         from_logits: bool = False,
-        per_sample: bool = True,
+        per_sample: bool = False,
         classes: Literal["all", "present"] = "all",
         class_weight: float | Sequence[float] | ArrayLike | None = None,
         ignore_class: int | None = None,

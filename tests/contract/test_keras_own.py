@@ -15,7 +15,6 @@ losses_test = pytest.importorskip("keras.src.losses.losses_test", reason="this K
 
 CONFIG_WITHOUT_OPTIONS = "expects a config of name and reduction only, which loses options and dtype when saved"
 ANY_AXIS = "expects an error for an axis other than the last, which this package supports"
-OVER_BATCH = "sums over the batch by default, which is per_sample=False here"
 EXCHANGED = "expects the alpha and beta that Keras exchanges"
 AT_ZERO = "expects the loss of a probability of 0, which this package clips for a finite gradient, to the last digit"
 ONE_CLASS = "expects a number for an axis of one class, which is an error here"
@@ -25,12 +24,6 @@ NO_FRACTIONS = "expects a number for labels of 2, which are no masks"
 EXPECTED_FAILURES = {
     ("DiceTest", "test_dtype_arg"): NO_FRACTIONS,
     ("TverskyTest", "test_dtype_arg"): NO_FRACTIONS,
-    ("DiceTest", "test_correctness"): OVER_BATCH,
-    ("DiceTest", "test_binary_segmentation"): OVER_BATCH,
-    ("TverskyTest", "test_correctness"): OVER_BATCH,
-    ("TverskyTest", "test_correctness_custom_coefficients"): OVER_BATCH,
-    ("TverskyTest", "test_binary_segmentation"): OVER_BATCH,
-    ("TverskyTest", "test_binary_segmentation_custom_coefficients"): OVER_BATCH,
     ("TverskyTest", "test_binary_segmentation_custom_coefficients_with_axis"): EXCHANGED,
     ("HingeTest", "test_unweighted"): OTHER_WORDS,
     ("SquaredHingeTest", "test_unweighted"): OTHER_WORDS,

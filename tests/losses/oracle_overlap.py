@@ -39,7 +39,7 @@ def overlap(
     sample_weight=None,
     mode="binary",
     from_logits=False,
-    per_sample=True,
+    per_sample=False,
     classes="all",
     class_weight=None,
     ignore_class=None,

@@ -115,6 +115,7 @@ def numpy_cases(loss, mode):
         yield Case(loss, mode, kinds[-1], pixels, "none", of_logits)
     for weights, over in itertools.product(WEIGHTS, (True, False)):
         yield Case(loss, mode, kinds[-1], (3, 4), weights, logits[-1] | {"per_sample": over})
+    each = logits[-1] | {"per_sample": True}
     variants = [
         {"ignore_class": -1},
         {"ignore_class": 255, "per_sample": False},
@@ -130,7 +131,7 @@ def numpy_cases(loss, mode):
         ]
     if mode == "multiclass":
         variants += [{"ignore_class": 1, "classes": "present"}]
-        yield Case(loss, mode, "one_hot", (3, 4), "none", logits[-1] | {"ignore_class": 1, "classes": "present"})
+        yield Case(loss, mode, "one_hot", (3, 4), "none", each | {"ignore_class": 1, "classes": "present"})
     if loss in REGIONS:
         variants += [{"smooth": 0.0}, {"smooth": 1.0}, {"smooth": 0.5, "log_loss": True}]
     if loss in SQUARABLE:
@@ -140,7 +141,7 @@ def numpy_cases(loss, mode):
     if loss == "focal_tversky":
         variants += [{"gamma": 2.0}, {"gamma": 0.5, "log_loss": True, "smooth": 1.0}]
     for variant, weights in zip(variants, itertools.cycle(["none", "pixels"])):
-        yield Case(loss, mode, kinds[0] if mode != "multiclass" else "indices", (3, 4), weights, logits[-1] | variant)
+        yield Case(loss, mode, kinds[0] if mode != "multiclass" else "indices", (3, 4), weights, each | variant)
 
 
 def is_last_mode(loss, mode):
@@ -460,7 +461,8 @@ def masks(shape=(2, 3, 4, CLASSES), seed=6):
 
 
 def build(loss, **options):
-    return keras_lossbox.get(loss, dtype=PRECISE, **options)
+    """A loss that has a value for each sample, if not said otherwise."""
+    return keras_lossbox.get(loss, dtype=PRECISE, **{"per_sample": True} | options)
 
 
 def test_tversky_contains_dice_and_jaccard():

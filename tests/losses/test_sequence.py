@@ -52,7 +52,9 @@ def test_it_is_the_sum_over_all_paths(dtype, blank, mode, rng):
     y = padded(samples, -1)
     loss = box.CTC(blank=blank, reduction="none", dtype=dtype)
     total, gradient = value_and_gradient(lambda x: keras.ops.sum(loss(y, x)[:5]), z, mode)
-    expected = [by_paths(labels, sample.astype("float64"), blank % 4) for labels, sample in zip(samples, z, strict=True)]
+    expected = [
+        by_paths(labels, sample.astype("float64"), blank % 4) for labels, sample in zip(samples, z, strict=True)
+    ]
     tolerance = 2e-3 if dtype == "float16" else TIGHT
     np.testing.assert_allclose(total, np.sum([value for value, _ in expected[:5]]), rtol=tolerance)
     np.testing.assert_allclose(gradient, [slope for _, slope in expected], atol=2 * tolerance)

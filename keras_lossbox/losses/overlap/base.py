@@ -30,7 +30,7 @@ class Overlap(Loss):
 
     mode = Choice("binary", "multilabel", "multiclass")
     from_logits = Flag(False)
-    per_sample = Flag(True, keyword=True)
+    per_sample = Flag(False, keyword=True)
     classes = Choice("all", "present", keyword=True)
     class_weight = Number(None, low=0, per="class", keyword=True)
     ignore_class = Integer(None, keyword=True)
@@ -46,11 +46,6 @@ class Overlap(Loss):
             raise ValueError(
                 f'`{option}` needs mode="multilabel" or "multiclass": in mode="binary" there is one region and no '
                 f"classes. Received: {option}={getattr(self, option)!r}"
-            )
-        if self.axis is not None and not self.per_sample:
-            raise ValueError(
-                "`axis` says by itself whether samples are summed together; leave per_sample at True. "
-                f"Received: axis={self.axis!r}, per_sample=False"
             )
 
     def targets(self, y_pred):

@@ -22,8 +22,8 @@ class LovaszSoftmax(Overlap):
     Args:
         mode: see `Dice`; the paper's is `"multiclass"`.
         from_logits, reduction, name, dtype, class_weight, ignore_class, include_background: see `Dice`.
-        per_sample: True for one value for each sample; False sorts the pixels of the batch together (under
-            `tf.distribute`, of each replica).
+        per_sample: False sorts the pixels of the batch together (under `tf.distribute`, those of each replica); True
+            for one value for each sample.
         classes: `"present"`, the authors' choice, leaves out of the mean what the labels lack; `"all"` takes the
             largest probability there.
 

@@ -14,27 +14,26 @@ class Dice(Overlap, positional=("reduction", "name", "axis", "dtype")):
 
         loss = Σ_c w_c ℓ_c / Σ_c w_c,   ℓ = 1 - (2 Σ p y + s) / (Σ p + Σ y + s)
 
-    The sums go over the pixels of a sample, so that a small region has the same weight as a large one. A drop-in
-    superset of `keras.losses.Dice`, with one difference: Keras sums over the whole batch if no `axis` is given, which
-    is `per_sample=False` here. (Its single number loses masks and sample weights; an empty mask predicted empty has a
-    loss of 1.)
+    The sums go over the pixels of the whole batch, as in `keras.losses.Dice`, of which it is a drop-in superset.
+    (Keras's single number loses masks and sample weights; an empty mask predicted empty has a loss of 1.) With
+    `per_sample=True` they go over those of a sample, so that a small region has the same weight as a large one.
 
     A class that neither labels nor prediction have has a loss of 0. If only the labels lack it, its loss is 1 whatever
-    the prediction, without a gradient. Where many samples lack a region, take `per_sample=False`, add a cross-entropy,
-    or leave the region out there with `classes="present"`.
+    the prediction, without a gradient. Where that happens often (`per_sample=True`, and many samples without a region),
+    add a cross-entropy, or leave the region out there with `classes="present"`.
 
     Args:
         reduction, name, dtype: see `Loss`.
-        axis: Keras's option, in place of `mode` and `per_sample`: the axes to sum over. All but the first, or all but
-            the first and the last (the classes); with the first they sum over the batch.
+        axis: Keras's option, in place of `mode` and `per_sample`, which is not looked at then: the axes to sum over.
+            All but the first, or all but the first and the last (the classes); with the first they sum over the batch.
         mode: `"binary"`: one region, all entries of a sample are its pixels; `"multilabel"`: the last axis holds
             regions that may overlap; `"multiclass"`: it holds classes that exclude each other.
         from_logits: True if y_pred is logits (of a sigmoid, or in multiclass mode a softmax), False for probabilities.
         smooth: s >= 0, added to numerator and denominator. With 0 two empty regions agree.
         squared: True for Σ p² and Σ y² in the denominator, as in the paper.
         log_loss: True for -log(1 - ℓ) in place of ℓ; a score below 1e-7 (`keras.config.epsilon()`) is taken for 1e-7.
-        per_sample: True for one value for each sample; False takes the sums over the batch (over all replicas of
-            `tf.distribute`), whose value every sample then has.
+        per_sample: False takes the sums over the batch (over all replicas of `tf.distribute`), whose value every
+            sample then has; True for one value for each sample.
         classes: `"all"`, or `"present"` to leave out of the mean what the labels of the sample (or batch) lack.
         class_weight: w >= 0, one number for each class.
         ignore_class: the label of pixels that are masked, often -1 or 255. If it is a class, that is left out of
@@ -42,8 +41,8 @@ class Dice(Overlap, positional=("reduction", "name", "axis", "dtype")):
         include_background: False leaves class 0 out of the mean.
 
     Shapes: y_pred `(n, ...)` or `(n, ..., classes)`, y_true alike; in multiclass mode one-hot, or class indices
-        `(n, ...)` or `(n, ..., 1)`. Sample weights `(n,)` multiply the values of samples; weights with axes of pixels,
-        `(n, height, width)` for example, multiply pixels inside the sums. `per_sample=False` has all weights inside.
+        `(n, ...)` or `(n, ..., 1)`. Sample weights multiply pixels inside the sums, `(n,)` those of a sample, `(n, height, width)`
+        each; with `per_sample=True` `(n,)` multiply the values of samples.
 
     Raises:
         ValueError: for an option out of its range, shapes that do not fit, labels that are no class, or options of
@@ -160,7 +159,7 @@ class Tversky(Overlap, positional=("alpha", "beta", "reduction", "name", "axis",
 
     α = β = 1/2 is `Dice` (with half its smoothing), α = β = 1 is `Jaccard`. A β above α finds more of small regions.
     A drop-in superset of `keras.losses.Tversky` where that follows the paper (in Keras 3.9 to 3.15 α and β are
-    exchanged), with the difference of `Dice`: Keras's sums over the batch are `per_sample=False`.
+    exchanged).
 
     Args:
         alpha: α >= 0, the cost of false positives.
