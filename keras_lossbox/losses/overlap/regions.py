@@ -41,8 +41,8 @@ class Dice(Overlap, positional=("reduction", "name", "axis", "dtype")):
         include_background: False leaves class 0 out of the mean.
 
     Shapes: y_pred `(n, ...)` or `(n, ..., classes)`, y_true alike; in multiclass mode one-hot, or class indices
-        `(n, ...)` or `(n, ..., 1)`. Sample weights multiply pixels inside the sums, `(n,)` those of a sample, `(n, height, width)`
-        each; with `per_sample=True` `(n,)` multiply the values of samples.
+        `(n, ...)` or `(n, ..., 1)`. Sample weights multiply pixels inside the sums: `(n,)` those of a sample,
+        `(n, height, width)` each by itself. With `per_sample=True` `(n,)` multiply the values of samples.
 
     Raises:
         ValueError: for an option out of its range, shapes that do not fit, labels that are no class, or options of
