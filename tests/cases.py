@@ -328,6 +328,7 @@ CASES = list(_cases())
 MAIN_CASES = [case for case in CASES if case.main]  # for what takes long: compilation, training, saving
 LAST_OF_CLASS = {case.cls: case for case in MAIN_CASES}  # from logits, with options
 LAST_OF_FAMILY = {case.cls.__module__: case for case in LAST_OF_CLASS.values()}
+LAST_OF_KIND = {(type(case.declared), case.kind): case for case in LAST_OF_CLASS.values()}
 
 
 LONG = pytest.mark.matrix
@@ -345,6 +346,11 @@ def is_last_of_class(case):
 
 def is_last_of_family(case):
     return case is LAST_OF_FAMILY[case.cls.__module__]
+
+
+def is_last_of_kind(case):
+    """For what takes long and depends on the kind of data, not on the formula."""
+    return case is LAST_OF_KIND[type(case.declared), case.kind]
 
 
 def every_case(default=lambda case, **options: not case.again, cases=CASES, **options):

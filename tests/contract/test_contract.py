@@ -23,6 +23,7 @@ from cases import (
     has_other_gradient,
     is_last_of_class,
     is_last_of_family,
+    is_last_of_kind,
     label_kinds,
     other_values,
 )
@@ -438,7 +439,7 @@ def test_nan_that_counts_gives_nan(case, rng):
                 assert np.isnan(numpy(loss(bad, y_pred)))
 
 
-@every_case(lambda case, mode: is_last_of_family(case), MAIN_CASES, mode=MODES[1:])
+@every_case(lambda case, mode: is_last_of_kind(case), MAIN_CASES, mode=MODES[1:])
 def test_nan_that_counts_gives_nan_when_compiled(case, mode, rng):
     y_true, y_pred = case.data(rng)
     if not counts(case, y_true, 3, 1):

@@ -16,7 +16,7 @@ import keras_lossbox as box
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 from backends import with_mask
-from cases import MAIN_CASES, is_last_of_family
+from cases import MAIN_CASES, is_last_of_family, is_last_of_kind
 
 SHARDS = {2: (5, 2), 4: (3, 1, 2, 1)}[int(sys.argv[1])]
 tf.config.set_logical_device_configuration(
@@ -24,7 +24,7 @@ tf.config.set_logical_device_configuration(
 )
 strategy = tf.distribute.MirroredStrategy(tf.config.list_logical_devices("CPU"))
 keras.config.disable_traceback_filtering()
-ALL_REDUCTIONS = sys.argv[2] == "all"  # otherwise one for most losses, and all for one of each family
+ALL_REDUCTIONS = sys.argv[2] == "all"  # otherwise of few losses, and one for most of them
 REDUCTIONS = ("mean", "sum", "mean_with_sample_weight", "sum_by_nonzero_weights")
 LOCAL = {"LovaszSoftmax", "LovaszHinge"}  # with per_sample=False they sort the pixels of one replica
 
@@ -100,6 +100,9 @@ def compare_training(loss):
 global_cases = [case for case in MAIN_CASES if not (case.name in LOCAL and case.is_batch_statistic)]
 chosen = {case.cls: case for case in global_cases}.values()  # the last of each class: from logits, with options
 of_batch = [case for case in global_cases if case.is_batch_statistic and case not in chosen]
+if not ALL_REDUCTIONS:  # of each kind of data one, and of the statistics over replicas one of each family
+    chosen = [case for case in chosen if is_last_of_kind(case)]
+    of_batch = {case.cls.__module__: case for case in global_cases if case.is_batch_statistic}.values()
 cases = {str(case): compare(case) for case in (*chosen, *of_batch)}
 to_train = (
     box.BinaryCrossentropy(from_logits=True, pos_weight=2.0),

@@ -43,7 +43,7 @@ def test_what_is_taken_from_the_readme_is_there():
 
 def test_decision_table_takes_what_exists():
     """What stands in the second column is made, with labels and counts as a reader would have them."""
-    given = {"y": [0, 0, 1], "counts": [3, 1], "units": 10}
+    given = {"y": [0, 0, 1], "counts": [3, 1], "units": 10, "C": 3}
     made = 0
     for row in ROWS:
         for code in re.findall(r"`([A-Z]\w+\(.*?)`", row.split("|")[2]):
