@@ -15,6 +15,7 @@ from keras_lossbox.losses import (
     regression,
     robust,
     scores,
+    similarity,
     survival,
 )
 
@@ -33,5 +34,6 @@ __all__ = [
     "regression",
     "robust",
     "scores",
+    "similarity",
     "survival",
 ]
