@@ -60,9 +60,7 @@ class Pairwise(Loss):
         values, defined = self.formula(pairs)
         no_number = ops.logical_and(valid, ops.logical_not(pairs.usable))
         values = ops.where(no_number, float("nan"), ops.where(defined, values, 0))
-        return Values(
-            ops.reshape(values, sizes), batch.weights, ops.reshape(ops.logical_or(no_number, defined), sizes)
-        )
+        return Values(ops.reshape(values, sizes), batch.weights, ops.reshape(ops.logical_or(no_number, defined), sizes))
 
     def formula(self, pairs):
         """The value of each anchor, and which are defined: two tensors `(m,)`. Of the others anything finite."""
@@ -99,8 +97,8 @@ def similarities(pairs):
     return ops.matmul(pairs.anchors, ops.transpose(pairs.keys))
 
 
-class Metric:
-    """The options of losses that compare distances."""
+class PairwiseDistances(Pairwise):
+    """A loss over the distances of the pairs."""
 
     distance = Choice("L2", "squared-L2", "cosine", keyword=True)
 

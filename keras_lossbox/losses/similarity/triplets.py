@@ -6,15 +6,14 @@ from keras_lossbox.core.options import Choice, Flag, Number
 from keras_lossbox.core.registry import register
 from keras_lossbox.losses.similarity import mining
 from keras_lossbox.losses.similarity.base import (
-    Metric,
-    Pairwise,
+    PairwiseDistances,
     mean_over_pairs,
     mean_over_partners,
     shared_equally,
 )
 
 
-class Triplet(Metric, Pairwise):
+class Triplet(PairwiseDistances):
     """max(D_ap - D_an + m, 0) of an anchor, a positive and a negative, for anchors that have both."""
 
     margin = Number(1.0, low=0)
@@ -68,13 +67,11 @@ class TripletSemiHard(Triplet):
 
     average = Choice("pairs", "anchors", keyword=True)
     anchors = Choice("complete", "all", keyword=True)
-    soft = Flag(False, keyword=True)  # type: ignore[assignment]
+    soft = Flag(False, keyword=True)
 
     def formula(self, pairs):
         distances = self.distances(pairs)
-        negatives = ops.where(
-            pairs.has_negative[:, None], mining.semi_hard(distances, pairs.negative, distances), 0
-        )
+        negatives = ops.where(pairs.has_negative[:, None], mining.semi_hard(distances, pairs.negative, distances), 0)
         defined = pairs.has_positive
         if self.anchors == "complete":
             defined = ops.logical_and(defined, pairs.has_negative)
@@ -118,7 +115,7 @@ class TripletHard(Triplet):
     https://arxiv.org/abs/1703.07737
     """
 
-    soft = Flag(False)  # type: ignore[assignment]
+    soft = Flag(False)
     anchors = Choice("complete", "all", keyword=True)
 
     def formula(self, pairs):
