@@ -239,6 +239,44 @@ class Charbonnier(Loss):
         axis: int | None = -1,
     ) -> None: ...
 
+class Circle(Loss):
+    gamma: Any
+    margin: Any
+    remove_diagonal: Any
+    detach_weights: Any
+    normalize: Any
+    def __init__(
+        self,
+        gamma: float = 80.0,
+        margin: float = 0.4,
+        remove_diagonal: bool = True,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        detach_weights: bool = False,
+        normalize: bool = False,
+    ) -> None: ...
+
+class Contrastive(Loss):
+    margin: Any
+    distance: Any
+    power: Any
+    pos_margin: Any
+    similar_label: Any
+    def __init__(
+        self,
+        margin: float = 1.0,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        distance: Literal[None, "L2", "squared-L2", "cosine"] = None,
+        power: float = 2.0,
+        pos_margin: float = 0.0,
+        similar_label: int = 1,
+    ) -> None: ...
+
 class Coral(Loss):
     importance_weights: Any
     def __init__(
@@ -976,6 +1014,63 @@ class SymmetricCrossentropy(Loss):
         dtype: DType = None,
         *,
         label_clip: float = 0.0001,
+    ) -> None: ...
+
+class TripletAll(Loss):
+    average: Any
+    margin: Any
+    distance: Any
+    normalize: Any
+    def __init__(
+        self,
+        margin: float = 1.0,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        average: Literal["active", "triplets"] = "active",
+        distance: Literal["L2", "squared-L2", "cosine"] = "L2",
+        normalize: bool = False,
+    ) -> None: ...
+
+class TripletHard(Loss):
+    soft: Any
+    anchors: Any
+    margin: Any
+    distance: Any
+    normalize: Any
+    def __init__(
+        self,
+        soft: bool = False,
+        margin: float = 1.0,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        anchors: Literal["complete", "all"] = "complete",
+        distance: Literal["L2", "squared-L2", "cosine"] = "L2",
+        normalize: bool = False,
+    ) -> None: ...
+
+class TripletSemiHard(Loss):
+    average: Any
+    anchors: Any
+    soft: Any
+    margin: Any
+    distance: Any
+    normalize: Any
+    def __init__(
+        self,
+        margin: float = 1.0,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        average: Literal["pairs", "anchors"] = "pairs",
+        anchors: Literal["complete", "all"] = "complete",
+        soft: bool = False,
+        distance: Literal["L2", "squared-L2", "cosine"] = "L2",
+        normalize: bool = False,
     ) -> None: ...
 
 class Tversky(Loss):

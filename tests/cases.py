@@ -112,6 +112,11 @@ EXTRA = {
     "EarthMovers": [{"from_logits": True, "power": 1.5, "root": True}],
     "KLDivergence": [{"from_logits": True, "true_from_logits": True, "temperature": 2.0}],
     "Hinge": [{"axis": None, "margin": 0.3}],
+    "Circle": [{"normalize": True, "gamma": 8.0, "remove_diagonal": False}],
+    "Contrastive": [{"distance": "cosine", "similar_label": 0}, {"distance": "L2", "power": 3}],
+    "TripletSemiHard": [{"distance": "cosine", "average": "anchors"}],
+    "TripletHard": [{"soft": True, "distance": "squared-L2", "anchors": "all"}],
+    "TripletAll": [{"normalize": True, "margin": 0.3, "average": "triplets"}],
     "MultiMargin": [{"p": 2, "class_weight": [1.0, 0.0, 2.5]}],
     "ZeroOne": [{"from_logits": True, "surrogate": "hinge"}, {"from_logits": True, "multi_label": True}],
 }
@@ -121,7 +126,8 @@ def has_other_gradient(case):
     """Whether the gradient is not that of the value, on purpose."""
     weighted = case.name == "GaussianNLL" and case.options.get("beta", 0) > 0
     own = case.name in ("ZeroOne", "MeanSquaredLogarithmicError")
-    return own or case.options.get("detach_focal_weight", False) or weighted
+    detached = case.options.get("detach_focal_weight", False) or case.options.get("detach_weights", False)
+    return own or detached or weighted
 
 
 LEAST = {"Charbonnier": "epsilon"}  # the option that is the value where there is no error, of those where it is not 0
@@ -205,6 +211,8 @@ class Case:
         """The shape of what `call` gives."""
         if self.of_region or self.options.get("axes") == "sample":
             return y_pred.shape[:1]
+        if self.kind == "tuples":
+            return y_pred.shape[:-2]
         return y_pred.shape if self.build().targets(y_pred).axis is None else y_pred.shape[:-1]
 
     @property
@@ -243,7 +251,7 @@ class Case:
         """y_true and y_pred for samples of `shape`."""
         if self.is_real:
             y_true, y_pred = self.real.draw(rng, shape, outputs)
-            return y_true.astype(dtype), y_pred.astype(dtype)
+            return y_true if y_true.dtype.kind == "i" else y_true.astype(dtype), y_pred.astype(dtype)
         logits = rng.normal(0, 1.5, (*shape, outputs))
         if self.kind == "ordered":
             return rng.integers(0, CLASSES + 1, shape), -np.sort(-logits, -1).astype(dtype)

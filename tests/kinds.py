@@ -26,6 +26,12 @@ class Real:
             return "repeated"
         if isinstance(self.data, targets.Survival):
             return "events"
+        if isinstance(self.data, targets.Pairs):
+            return "groups"
+        if isinstance(self.data, targets.Tuples):
+            return "tuples"
+        if isinstance(self.data, targets.Distances):
+            return "distances"
         return "real" if self.low == -np.inf else "amounts"
 
     def size(self, outputs):
@@ -50,6 +56,13 @@ class Real:
         """Labels and predictions for samples of `shape`. (Those at 1 and above are what no `eps` changes.)"""
         if self.kind == "events":
             return self.draw_events(rng, shape, outputs)
+        if self.kind == "groups":  # two, so that every row has partners of both kinds
+            return rng.permutation(np.arange(np.prod(shape)) % 2).reshape(shape), rng.normal(0, 1.5, (*shape, outputs))
+        if self.kind in ("tuples", "distances"):
+            between = (self.data.size,) if self.kind == "tuples" else ()
+            y_pred = rng.normal(0, 1.5, (*shape, *between, outputs))
+            y_true = rng.random(shape if between else y_pred.shape) < 0.4
+            return y_true, y_pred if between else np.abs(y_pred)
         z = rng.normal(0, 1.5, (*shape, self.size(outputs)))
         y_pred = np.where(self.bounded(outputs), 1 + np.abs(z), z)
         if self.kind == "repeated":

@@ -258,21 +258,65 @@ class Survival(Real):
 class Pairs(Real):
     """Samples that are compared with each other: y_pred is one embedding per sample, `(n, d)`.
 
-    Labels `(n,)` or `(n, 1)` are only compared for equality: any integers.
+    Labels `(n,)` or `(n, 1)` are only compared for equality: any integers. With `views` y_pred may also hold several
+    embeddings of each sample, `(n, ..., d)`; labels then have its first axes, and those that they lack are repeated.
+    `labels` is False where y_true is not read: any array of n rows will do.
     """
 
     across: bool = True
+    views: bool = False
+    labels: bool = True
 
     def align(self, y_true: Any, y_pred: Any, sizes: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
-        if len(sizes) != 2:
+        if len(sizes) < 2 or (len(sizes) > 2 and not self.views):
+            several = " or several along the axes between, (n, ..., d)" if self.views else ""
             raise ValueError(
-                "`y_pred` must hold one embedding for each sample, (n, d). "
+                f"`y_pred` must hold one embedding for each sample, (n, d){several}. "
                 f"Received: y_pred.shape={tuple(y_pred.shape)}"
             )
-        if len(y_true.shape) == 2 and y_true.shape[-1] == 1:
+        if not self.labels:
+            return _not_read(y_true, y_pred, sizes, y_pred[..., 0]), y_pred, sizes
+        hint = " Labels are groups here, one for each sample or each of its embeddings."
+        return to_indices(_repeated(y_true, y_pred, sizes[:-1], hint)), y_pred, sizes
+
+
+@dataclasses.dataclass(frozen=True)
+class Tuples(Real):
+    """Embeddings that belong together: y_pred `(n, ..., size, d)` holds `size` of them for each sample, or `more`.
+
+    Labels `(n, ...)` or `(n, ..., 1)` say whether they are similar: 1, 0, or between. `labels` is False where y_true is
+    not read: any array of n rows will do.
+    """
+
+    size: int = 2
+    more: bool = False
+    labels: bool = False
+
+    def align(self, y_true: Any, y_pred: Any, sizes: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
+        given = y_pred.shape[-2] if len(sizes) > 2 else 0
+        if given is not None and (given < self.size or (given > self.size and not self.more)):
+            count = f"{self.size}{' or more' * self.more}"
+            raise ValueError(
+                f"`y_pred` must hold {count} embeddings for each sample, (n, {count}, d). "
+                f"Received: y_pred.shape={tuple(y_pred.shape)}"
+            )
+        if not self.labels:
+            return _not_read(y_true, y_pred, sizes, y_pred[..., 0, 0]), y_pred, sizes
+        hint = " Labels have the shape of y_pred without its last two axes."
+        if len(y_true.shape) == len(sizes) - 1 and y_true.shape[-1] == 1:
             y_true = ops.squeeze(y_true, -1)
-        hint = " Labels are groups here, one for each sample."
-        return to_indices(with_sizes(y_true, y_pred, sizes[:1], hint)), y_pred, sizes
+        return ops.cast(with_sizes(y_true, y_pred, sizes[:-2], hint), y_pred.dtype), y_pred, sizes
+
+    def domain(self, y_true: Any, sizes: Sequence[Any]) -> Domain | None:
+        return FRACTIONS if self.labels else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Distances(Real):
+    """Distances between two things, and labels of the same shape: whether the two are similar, 1, 0, or between."""
+
+    def domain(self, y_true: Any, sizes: Sequence[Any]) -> Domain | None:
+        return FRACTIONS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -314,3 +358,22 @@ def _indices(y_true, y_pred, sizes, axis, hint):
         y_true = ops.squeeze(y_true, axis)
     hint = f" Labels are class indices here:{hint}"
     return to_indices(with_sizes(y_true, y_pred, without_axis(sizes, axis), hint))
+
+
+def _repeated(y_true, y_pred, sizes, hint):
+    """Labels with these sizes; those that have the first of them only are repeated along the others."""
+    rank = len(y_true.shape)
+    if rank > 1 and y_true.shape[-1] == 1 and (rank > len(sizes) or sizes[rank - 1] != 1):
+        y_true = ops.squeeze(y_true, -1)
+    y_true = with_sizes(y_true, y_pred, sizes[: max(1, len(y_true.shape))], hint)
+    missing = len(sizes) - len(y_true.shape)
+    for _ in range(missing):
+        y_true = ops.expand_dims(y_true, -1)
+    return ops.broadcast_to(y_true, sizes) if missing else y_true
+
+
+def _not_read(y_true, y_pred, sizes, like):
+    """Labels of 0 of the shape of `like`, in the place of any array of n rows."""
+    hint = " Labels are not read here: any array with as many rows as y_pred."
+    with_sizes(y_true, y_pred, (*sizes[:1], *sizes_of(y_true)[1:]), hint)
+    return ops.zeros_like(like, dtype="int32")

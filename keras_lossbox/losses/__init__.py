@@ -16,6 +16,7 @@ from keras_lossbox.losses import (
     robust,
     scores,
     sequence,
+    similarity,
     survival,
 )
 
@@ -35,5 +36,6 @@ __all__ = [
     "robust",
     "scores",
     "sequence",
+    "similarity",
     "survival",
 ]

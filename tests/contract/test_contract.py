@@ -185,10 +185,10 @@ def test_python_lists_are_arrays(case, rng):
 
 @every_case()
 def test_aligns_one_output_per_sample(case, rng):
-    if case.kind in ("one_hot", "indices", "ordered", "repeated", "events") or any(
+    if case.kind in ("one_hot", "indices", "ordered", "repeated", "events", "groups", "tuples") or any(
         isinstance(v, list) for v in case.inner.options.values()
     ):
-        pytest.skip("takes at least two classes, or one label for each number of an option")
+        pytest.skip("takes at least two classes, embeddings, or one label for each number of an option")
     y_true, y_pred = case.data(rng, outputs=1)
     loss = case.build(reduction="none")
     expected = numpy(loss(y_true, y_pred)).reshape(-1)
@@ -205,7 +205,7 @@ def test_aligns_one_output_per_sample(case, rng):
 def test_refuses_shapes_that_do_not_fit(case, rng):
     y_true, y_pred = case.data(rng)
     wrong = [y_true[:5], y_true[:1], y_true[None], np.stack([y_true] * 2, -1)]
-    if case.kind in ("real", "amounts", "parameters", "binary"):
+    if case.kind in ("real", "amounts", "parameters", "binary", "distances"):
         wrong += [y_true[:, :1], y_true[:, :2], y_true[:, 0]]
     if case.kind == "one_hot" and "indices" not in label_kinds(case.build()):
         wrong += [y_true[:, :1], y_true[:, 0]]
@@ -426,10 +426,10 @@ def test_nan_that_counts_gives_nan(case, rng):
     y_true, y_pred = case.data(rng)
     loss = case.build()
     slope = evaluate(loss, y_true, y_pred)[1] if case.name in SELECTIVE else np.ones_like(y_pred)
-    for column in range(y_pred.shape[-1]):
-        if counts(case, y_true, 3, column) and slope[3, column]:
+    for place in np.ndindex(y_pred.shape[1:]):
+        if counts(case, y_true, 3, *place) and slope[(3, *place)]:
             bad = y_pred.copy()
-            bad[3, column] = np.nan
+            bad[(3, *place)] = np.nan
             assert np.isnan(numpy(loss(y_true, bad)))
     if y_true.dtype.kind == "f" and loss.get_config().get("ignore") != "nan":
         for place in np.ndindex(y_true.shape[1:]):

@@ -56,6 +56,7 @@ ROUNDED = {
     "earth_movers": 5,
     "weighted_kappa": 20,  # the logarithm of a ratio that may be almost 1
     "cosine_similarity": 3,
+    "circle": 60,  # a factor of 80 before an exponential
     "distillation": 2,
 }
 
@@ -126,6 +127,8 @@ class Case(NamedTuple):
         if self.labels in ("amounts", "zeros", "counts"):
             y, z = amounts(rng, self.labels, self.shape)
             return y.astype(dtype), (z if self.options.get("log_input") else np.exp(z)).astype(dtype)
+        if self.labels in EMBEDDINGS:
+            return embeddings(rng, self.labels, self.shape, dtype)
         axis, from_logits = self.options.get("axis", -1), self.options.get("from_logits", self.loss in SCORES)
         z = 2.5 * rng.normal(size=self.shape)
         if self.labels in ("real", "no_hit", "positive"):
@@ -172,6 +175,25 @@ class Case(NamedTuple):
             free = 0 if how == "identity" else declared.shared + declared.count // 2 * outputs
             y_pred[..., free:] = np.exp(y_pred[..., free:])
         return y.reshape(self.shape).astype(dtype), y_pred.astype(dtype)
+
+
+EMBEDDINGS = ("groups", "views", "few", "lattice", "tuples", "distances")
+
+
+def embeddings(rng, labels, shape, dtype):
+    """Embeddings, and groups that they belong to; or whether those of a tuple are similar; or distances, and whether
+    they are similar.
+
+    "views": one group for all embeddings of a sample; "few": with a group of one; "lattice": of whole numbers.
+    """
+    x = (rng.integers(-3, 4, shape) if labels == "lattice" else rng.normal(size=shape)).astype(dtype)
+    if labels in ("tuples", "distances"):
+        y = rng.choice([0.0, 1.0, 0.3], shape[:-2] if labels == "tuples" else shape).astype(dtype)
+        return y, x if labels == "tuples" else np.abs(x)
+    groups = rng.integers(1, 4, shape[:1] if labels == "views" else shape[:-1])
+    if labels == "few":
+        groups = np.where(np.arange(shape[0]) == 2, 7, groups)
+    return groups, x
 
 
 def amounts(rng, labels, shape):

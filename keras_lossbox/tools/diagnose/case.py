@@ -144,7 +144,9 @@ class Case:
         if self.like is None or isinstance(self.aligned, str):
             return np.zeros(0), np.zeros(0)
         y, p, valid = self.aligned
-        valid = valid[..., 0] if self.kind == "classes" or y.ndim < p.ndim else valid
+        valid = valid[..., 0] if self.kind == "classes" else valid
+        while valid.ndim > y.ndim:  # labels lack axes of y_pred
+            valid = valid[..., 0]
         if y.ndim == p.ndim and y.shape != p.shape:  # parameters of a distribution, or several predictions of a label
             return y[np.broadcast_to(valid[..., :1], y.shape)], p[valid]
         return y[valid], p[valid]

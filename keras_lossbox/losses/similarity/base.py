@@ -1,0 +1,160 @@
+"""`Pairwise`: which rows are partners of which, over all replicas, and which anchors have a value."""
+
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_lossbox.core import replicas, targets
+from keras_lossbox.core.batch import Values
+from keras_lossbox.core.loss import Loss
+from keras_lossbox.core.options import Choice, Flag
+from keras_lossbox.functions.elementary import divide_no_nan, safe_sqrt, sizes_of, unit_vectors
+from keras_lossbox.functions.labels import NAN_LABEL, NOT_WHOLE
+
+
+class Pairs(NamedTuple):
+    """The rows of this replica, each of them an anchor, and those of all replicas, with which they are compared.
+
+    A row that is masked, of weight 0, or NaN is nobody's partner and has none: its row and column of `positive` and
+    `negative` are False, and its embedding is 0.
+    """
+
+    anchors: Any  # (m, d)
+    keys: Any  # (M, d)
+    positive: Any  # (m, M): of one class, and not the same row
+    negative: Any  # (m, M)
+    itself: Any  # (m, M)
+    usable: Any  # (m,)
+    keys_usable: Any  # (M,)
+
+    @property
+    def has_positive(self) -> Any:
+        return ops.any(self.positive, -1)
+
+    @property
+    def has_negative(self) -> Any:
+        return ops.any(self.negative, -1)
+
+
+class Pairwise(Loss):
+    """A loss over the pairs of the batch: `formula` gives each anchor's value, and which anchors have one."""
+
+    normalize = Flag(False, keyword=True)
+
+    labels = True  # False: y_true is not read, and each sample is a class of its own
+
+    def targets(self, y_pred):
+        return targets.Pairs(views=True, labels=self.labels)
+
+    @property
+    def unit_length(self):
+        """Whether embeddings are divided by their length before they are compared."""
+        return self.normalize
+
+    def compute(self, batch):
+        sizes = sizes_of(batch.y_pred)[:-1]
+        valid = ops.reshape(ops.broadcast_to(True if batch.valid is None else batch.valid, sizes), (-1,))
+        pairs = self.pairs(batch, valid)
+        values, defined = self.formula(pairs)
+        no_number = ops.logical_and(valid, ops.logical_not(pairs.usable))
+        values = ops.where(no_number, float("nan"), ops.where(defined, values, 0))
+        return Values(ops.reshape(values, sizes), batch.weights, ops.reshape(ops.logical_or(no_number, defined), sizes))
+
+    def formula(self, pairs):
+        """The value of each anchor, and which are defined: two tensors `(m,)`. Of the others anything finite."""
+        raise NotImplementedError
+
+    def pairs(self, batch, valid):
+        """Who is compared with whom."""
+        x = ops.reshape(batch.y_pred, (-1, sizes_of(batch.y_pred)[-1]))
+        labels = ops.reshape(batch.y_true if self.labels else samples_of(batch.y_pred), (-1,))
+        labelled = ops.logical_not(ops.logical_or(ops.equal(labels, NAN_LABEL), ops.equal(labels, NOT_WHOLE)))
+        usable = ops.logical_and(ops.logical_and(valid, labelled), ops.all(ops.isfinite(x), -1))
+        x = ops.where(usable[:, None], x, 0)
+        x = unit_vectors(x, -1) if self.unit_length else x
+        ids = replicas.row_ids(x)
+        keys, key_labels, keys_usable, key_ids = map(replicas.gather, (x, labels, usable, ids))
+        both = ops.logical_and(usable[:, None], keys_usable[None])
+        itself = ops.equal(ids[:, None], key_ids[None])
+        same = ops.logical_and(both, ops.equal(labels[:, None], key_labels[None]))
+        positive = ops.logical_and(same, ops.logical_not(itself))
+        negative = ops.logical_and(both, ops.logical_not(same))
+        return Pairs(x, keys, positive, negative, itself, usable, keys_usable)
+
+
+def samples_of(y_pred):
+    """A number for each sample that no other has, repeated for its embeddings."""
+    ids = replicas.row_ids(y_pred)
+    for _ in y_pred.shape[1:-1]:
+        ids = ops.expand_dims(ids, -1)
+    return ops.broadcast_to(ids, sizes_of(y_pred)[:-1])
+
+
+def similarities(pairs):
+    """The inner product of each anchor and key."""
+    return ops.matmul(pairs.anchors, ops.transpose(pairs.keys))
+
+
+class PairwiseDistances(Pairwise):
+    """A loss over the distances of the pairs."""
+
+    distance = Choice("L2", "squared-L2", "cosine", keyword=True)
+
+    @property
+    def unit_length(self):
+        return self.normalize or self.distance == "cosine"
+
+    def distances(self, pairs):
+        """The distance of each anchor and key."""
+        if self.distance == "cosine":
+            return 1 - similarities(pairs)
+        squared = squared_distances(pairs)
+        return safe_sqrt(squared) if self.distance == "L2" else squared
+
+
+def squared_distances(pairs):
+    """|x - y|² of each anchor and key, from their inner products after the mean of all keys has been subtracted.
+
+    That changes no distance, and keeps the digits of small ones: from embeddings that are far from 0 the inner products
+    would cancel. What is left below the rounding of the terms is 0, with gradient 0: of a duplicate the rounding's
+    square root would have a gradient of 1000.
+    """
+    kept = ops.cast(pairs.keys_usable[:, None], pairs.keys.dtype)
+    mean = divide_no_nan(ops.sum(pairs.keys * kept, 0), ops.sum(kept))
+    x, keys = (rows - ops.stop_gradient(mean) for rows in (pairs.anchors, pairs.keys))
+    lengths = ops.sum(ops.square(x), -1)[:, None] + ops.sum(ops.square(keys), -1)[None]
+    squared = lengths - 2 * ops.matmul(x, ops.transpose(keys))
+    rounding = 4 * float(np.finfo(keras.backend.standardize_dtype(squared.dtype)).eps)
+    return ops.where(squared <= rounding * lengths, 0, squared)
+
+
+def mean_over_partners(costs, partners):
+    """For each anchor the mean of the costs of its partners, 0 without any."""
+    number = ops.sum(ops.cast(partners, costs.dtype), -1)
+    return divide_no_nan(ops.sum(ops.where(partners, costs, 0), -1), number)
+
+
+def shared_equally(totals, number, defined):
+    """Each anchor's share, so that the mean of these over all anchors is Σ totals / `number`, over all replicas."""
+    anchors = ops.sum(ops.cast(defined, totals.dtype))
+    anchors, number = replicas.add_up((anchors, number))
+    return divide_no_nan(anchors, number) * totals
+
+
+def mean_over_pairs(costs, partners, defined):
+    """For each anchor its share of the mean of all its and the other anchors' pairs."""
+    partners = ops.logical_and(partners, defined[:, None])
+    totals = ops.sum(ops.where(partners, costs, 0), -1)
+    return shared_equally(totals, ops.sum(ops.cast(partners, costs.dtype)), defined)
+
+
+def log_sum_exp(x, mask):
+    """log Σ exp(x) along the last axis over what the mask has; 0 where it has nothing."""
+    peak = ops.stop_gradient(ops.max(ops.where(mask, x, float("-inf")), -1, keepdims=True))
+    peak = ops.where(ops.any(mask, -1, keepdims=True), peak, 0)
+    shifted = ops.where(mask, x - peak, 0)
+    total = ops.sum(ops.where(mask, ops.exp(shifted), 0), -1)
+    empty = ops.equal(total, 0)
+    return ops.where(empty, 0, ops.log(ops.where(empty, 1, total)) + ops.squeeze(peak, -1))

@@ -1,0 +1,227 @@
+"""The losses of metric learning: golden values, pairs that are not there, numbers of other libraries, replicas."""
+
+import golden
+import keras
+import numpy as np
+import oracle_similarity
+import pytest
+from backends import BACKEND, MODES, value_and_gradient, with_mask
+from cases import by_default
+from golden import PRECISE, TOLERANCE, grid
+from keras import ops
+
+import keras_lossbox as box
+from keras_lossbox.losses.similarity.base import Pairwise
+
+numpy = keras.ops.convert_to_numpy
+
+# ---------------------------------------------------------------- 1. oracle: loops in numpy
+
+EMBEDDINGS = [(9, 3), (4, 2, 3), (12, 2)]
+LATTICE = [(16, 1), (16, 2)]  # equal distances, distances of 0, and triplets on the kink, without any rounding
+DISTANCES = ["L2", "squared-L2", "cosine"]
+BOTH = [False, True]
+
+NUMPY_CASES = [
+    *grid("circle", EMBEDDINGS, "groups views", gamma=[80.0, 2.0], normalize=BOTH),
+    *grid("circle", EMBEDDINGS[:2], "groups", margin=[0.4, 0.0], remove_diagonal=BOTH, detach_weights=BOTH),
+    *grid("triplet_semi_hard", EMBEDDINGS, "groups views", distance=DISTANCES, average=["pairs", "anchors"]),
+    *grid("triplet_semi_hard", EMBEDDINGS[:1], "groups few", anchors=["complete", "all"], soft=BOTH, normalize=BOTH),
+    *grid("triplet_semi_hard", LATTICE, "lattice"),
+    *grid("triplet_hard", EMBEDDINGS, "groups views", distance=DISTANCES, soft=BOTH),
+    *grid("triplet_hard", EMBEDDINGS[:1], "groups few", anchors=["complete", "all"], margin=[1.0, 0.2], normalize=BOTH),
+    *grid("triplet_hard", LATTICE, "lattice"),
+    *grid("triplet_all", EMBEDDINGS, "groups views", distance=DISTANCES, average=["active", "triplets"]),
+    *grid("triplet_all", EMBEDDINGS[:1], "groups few", margin=[1.0, 0.0, 5.0], normalize=BOTH),
+    *grid("triplet_all", LATTICE, "lattice"),
+    *grid("contrastive", [(7,), (6, 3), (2, 3, 4)], "distances", power=[1.0, 2.0, 2.5], similar_label=[0, 1]),
+    *grid("contrastive", [(7,), (6, 3)], "distances", margin=[1.0, 3.0], pos_margin=[0.0, 0.4]),
+    *grid("contrastive", [(6, 2, 3), (3, 2, 2, 4)], "tuples", distance=DISTANCES, power=[1.0, 2.0]),
+]
+
+NUMPY = golden.by_kind(NUMPY_CASES)
+
+
+@pytest.mark.parametrize("group, dtype, size", golden.of_numpy(NUMPY))
+def test_numpy(group, dtype, size):
+    golden.check_numpy(oracle_similarity, NUMPY[group], dtype, size)
+
+
+def test_every_oracle_is_asked():
+    golden.check_every_oracle_is_asked(oracle_similarity, NUMPY_CASES)
+
+
+# ---------------------------------------------------------------- 2. pairs that are not there
+
+PAIRWISE = {name: cls for name, cls in box.available().items() if issubclass(cls, Pairwise)}
+every_pairwise = pytest.mark.parametrize("name", PAIRWISE)
+EASED = {"circle": {"gamma": 2.0, "margin": 0.2, "normalize": True}}  # so that numbers have a size to compare
+REMARKABLE = {  # groups and embeddings
+    "one class": (np.zeros(5, "int32"), np.arange(10.0).reshape(5, 2)),
+    "all different": (np.arange(5), np.arange(10.0).reshape(5, 2)),
+    "one sample": (np.zeros(1, "int32"), np.ones((1, 2))),
+    "one of its own": (np.array([0, 0, 1, 2, 2, 2, 2, 2]), np.arange(16.0).reshape(8, 2) ** 1.5),
+    "duplicates": (np.array([0, 0, 1, 1, 0, 1, 1, 1]), np.array([[1.0, 2], [3, 4]])[[0, 0, 0, 0, 1, 1, 1, 0]]),
+    "all in one place": (np.arange(4) % 2, np.full((4, 2), 0.1)),
+    "all zero": (np.arange(4) % 2, np.zeros((4, 2))),
+    "one zero": (np.arange(8) % 2, np.arange(16.0).reshape(8, 2)),
+}
+
+
+def data_of(rng, n=9, d=3, dtype=PRECISE):
+    return rng.permutation(np.arange(n) % 3), rng.normal(size=(n, d)).astype(dtype)
+
+
+@pytest.mark.parametrize("mode", by_default(lambda mode: mode == "eager", MODES))
+@every_pairwise
+def test_remarkable_batches(name, mode):
+    for batch in REMARKABLE:
+        with golden.naming(batch):
+            check_remarkable(name, batch, mode)
+
+
+def check_remarkable(name, batch, mode):
+    groups, x = REMARKABLE[batch]
+    x = x.astype(PRECISE)
+    expected = getattr(oracle_similarity, name)(groups, x.astype("float64"), **EASED.get(name, {}))
+    loss = box.get(name, dtype=PRECISE, **EASED.get(name, {}))
+    value, gradient = value_and_gradient(lambda x: loss(groups, x), x, mode=mode, unknown_batch=mode == "graph")
+    np.testing.assert_allclose(value, expected.mean, rtol=1e-5, atol=1e-6)
+    assert np.all(np.isfinite(gradient))
+    np.testing.assert_allclose(gradient, expected.gradient, rtol=1e-4, atol=1e-5)
+    if batch == "one sample":
+        assert value == 0
+        assert not np.any(gradient)
+
+
+@pytest.mark.parametrize("by", ["weight", "mask", "nan", "nan label", "half a label"])
+@every_pairwise
+def test_the_others_are_as_if_the_row_were_not_there(name, by, rng):
+    groups, x = data_of(rng)
+    keep = np.arange(9) != 4
+    loss = box.get(name, reduction="none", dtype=PRECISE)
+    expected, of_rest = evaluated(loss, groups[keep], x[keep])
+    groups, weights = groups.astype("float32"), None
+    if by in ("weight", "mask"):
+        x[4], groups[4] = np.nan, np.nan
+        weights = keep.astype(PRECISE) if by == "weight" else None
+    elif by == "nan":
+        x[4, 1] = np.nan
+    else:
+        groups[4] = np.nan if by == "nan label" else groups[4] + 0.5
+    values, gradient = evaluated(loss, groups, x, weights, keep if by == "mask" else None, rows=keep)
+    np.testing.assert_allclose(values[keep], expected, rtol=1e-5)
+    np.testing.assert_allclose(gradient[keep], of_rest, rtol=1e-5, atol=1e-7)
+    assert values[4] == 0 if by in ("weight", "mask") else np.isnan(values[4])
+    if by in ("weight", "mask"):
+        assert not np.any(gradient[4])
+
+
+def evaluated(loss, groups, x, weights=None, mask=None, rows=slice(None)):
+    """The values, and the gradient of the sum of those of `rows`."""
+
+    def total(x):
+        return ops.sum(loss(groups, x if mask is None else with_mask(x, mask), weights)[rows])
+
+    values = numpy(loss(groups, x if mask is None else with_mask(x, mask), weights))
+    return values, value_and_gradient(total, x)[1]
+
+
+@every_pairwise
+def test_weights_are_those_of_anchors(name, rng):
+    groups, x = data_of(rng)
+    weights = rng.uniform(0.5, 2, 9)
+    values = numpy(box.get(name, reduction="none", dtype=PRECISE)(groups, x))
+    for reduction, divisor in (("sum", 1), ("mean", 9), ("mean_with_sample_weight", weights.sum())):
+        value = float(box.get(name, reduction=reduction, dtype=PRECISE)(groups, x, weights))
+        np.testing.assert_allclose(value, np.sum(weights * values) / divisor, rtol=1e-5)
+
+
+@every_pairwise
+def test_several_embeddings_of_a_sample_are_rows_of_its_class(name, rng):
+    groups, x = data_of(rng, 12)
+    groups = np.repeat(groups[:6], 2)
+    weights = rng.integers(0, 3, 12).astype(PRECISE)
+    weights[:2] = 1
+    loss = box.get(name, dtype=PRECISE)
+    expected = numpy(loss(groups, x, weights))
+    for labels in (groups[::2], groups[::2, None], groups.reshape(6, 2)):
+        np.testing.assert_allclose(numpy(loss(labels, x.reshape(6, 2, 3), weights.reshape(6, 2))), expected, rtol=1e-6)
+    per_sample = numpy(loss(groups, x, np.repeat(weights[::2], 2)))
+    np.testing.assert_allclose(numpy(loss(groups[::2], x.reshape(6, 2, 3), weights[::2])), per_sample, rtol=1e-6)
+
+
+@every_pairwise
+def test_classes_are_only_compared(name, rng):
+    """Their numbers may be any, far apart or too large for float32."""
+    groups, x = data_of(rng)
+    loss = box.get(name, dtype=PRECISE)
+    expected = numpy(loss(groups, x))
+    for labels in (groups[:, None], 2**24 + groups, -7 - groups, groups.astype("uint8"), groups.astype("float32")):
+        assert numpy(loss(labels, x)) == expected
+    if BACKEND != "jax":  # which has no int64 by default
+        assert numpy(loss(2**40 + groups, x)) == expected
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("name", ["triplet_semi_hard", "triplet_hard", "triplet_all"])
+def test_distances_of_embeddings_far_from_0(name, dtype, rng):
+    """The oracle subtracts embeddings; a matrix of inner products alone would be off by more than the distances."""
+    groups, x = data_of(rng)
+    x = (80 + 0.01 * x).astype(dtype)
+    expected = getattr(oracle_similarity, name)(groups, x.astype("float64"), margin=0.01)
+    loss = box.get(name, margin=0.01, dtype=dtype)
+    value, gradient = value_and_gradient(lambda x: loss(groups, x), x)
+    np.testing.assert_allclose(value, expected.mean, rtol=1e-5)
+    np.testing.assert_allclose(gradient, expected.gradient, rtol=1e-3, atol=1e-4)
+
+
+def test_shapes_that_do_not_fit_are_errors():
+    for loss, y_true, y_pred, message in (
+        (box.TripletHard(), [1, 2], np.ones(2), r"TripletHard: `y_pred` must .*\(n, d\) or several .*\(2,\)"),
+        (box.TripletHard(), [1, 2, 3], np.ones((2, 3)), "TripletHard: y_true and y_pred must have the same shape"),
+        (box.TripletHard(), np.ones((2, 3)), np.ones((2, 2, 3)), "TripletHard: y_true and y_pred must have the same"),
+        (box.Contrastive(distance="L2"), [1, 0], np.ones((2, 3)), r"`y_pred` must hold 2 .*\(n, 2, d\).*\(2, 3\)"),
+        (box.Contrastive(distance="L2"), [1, 0], np.ones((2, 3, 4)), r"`y_pred` must hold 2 .*\(2, 3, 4\)"),
+        (box.Contrastive(distance="L2"), [1, 0, 1], np.ones((2, 2, 4)), "Contrastive: y_true and y_pred must"),
+        (box.Contrastive(), [1, 2], [0.5, 0.5], "Contrastive: `y_true` must hold labels of 0 and 1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            loss(y_true, y_pred)
+    with pytest.raises(ValueError, match="Contrastive: `similar_label` must be 0 or 1. Received: similar_label=2"):
+        box.Contrastive(similar_label=2)
+
+
+def test_a_tuple_with_a_masked_embedding_is_left_out(rng):
+    y, x = np.array([1, 0, 1]), rng.normal(size=(3, 2, 4)).astype("float32")
+    mask = np.array([[True, True], [False, True], [True, True]])
+    loss = box.Contrastive(distance="L2")
+    expected = numpy(loss(y[[0, 2]], x[[0, 2]]))
+    x[1, 0] = np.nan
+    assert numpy(loss(y, with_mask(x, mask))) == expected
+    assert numpy(loss(y[:, None], x, np.array([1.0, 0.0, 1.0]))) == pytest.approx(expected * 2 / 3)
+
+
+# ---------------------------------------------------------------- 3. numbers of other libraries
+
+
+@pytest.mark.parametrize("options", [{}, {"gamma": 16.0, "margin": 0.25}, {"remove_diagonal": False}], ids=str)
+def test_circle_of_keras(options, rng):
+    """Where all anchors have both kinds of partners and labels are small, Keras's own is right."""
+    groups, x = data_of(rng, dtype="float32")
+    x /= np.linalg.norm(x, axis=-1, keepdims=True)
+    for reduction in ("sum", "sum_over_batch_size", "mean_with_sample_weight"):
+        ours, theirs = (library.Circle(**options, reduction=reduction) for library in (box, keras.losses))
+        for weights in (None, np.arange(1.0, 10.0)):  # a weight of 0 would leave a partner out, which Keras keeps
+            found, expected = (numpy(loss(groups, x, weights)) for loss in (ours, theirs))
+            np.testing.assert_allclose(found, expected, rtol=1e-5)
+        value, gradient = value_and_gradient(lambda x: ours(groups, x), x)  # noqa: B023
+        value_of_keras, gradient_of_keras = value_and_gradient(lambda x: theirs(groups, x), x)  # noqa: B023
+        np.testing.assert_allclose(value, value_of_keras, rtol=1e-5)
+        np.testing.assert_allclose(gradient, gradient_of_keras, rtol=1e-3, atol=1e-3)
+
+
+def test_numbers_that_tensorflow_addons_documents():
+    """Its docstrings: two samples of one class, in which there is no negative."""
+    for loss, printed in ((box.TripletSemiHard(anchors="all"), 2.4142137), (box.TripletHard(anchors="all"), 1.0)):
+        np.testing.assert_allclose(float(loss([0, 0], np.eye(2))), printed, rtol=1e-6)
