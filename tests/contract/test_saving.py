@@ -18,7 +18,7 @@ import keras_lossbox
 pytestmark = pytest.mark.xdist_group("saving")
 HERE = pathlib.Path(__file__).parent
 numpy = keras.ops.convert_to_numpy
-TRAINABLE = [case for case in MAIN_CASES if case.options.get("surrogate", "any") is not None]
+TRAINABLE = list({case.cls: case for case in MAIN_CASES if case.options.get("surrogate", "any") is not None}.values())
 
 
 def head_of(case):
@@ -94,7 +94,7 @@ def test_one_model_of_all_losses_in_a_fresh_process(every, tmp_path):
 
 @pytest.fixture(scope="module")
 def reloaded(tmp_path_factory):
-    """Every main case with a model of its own, all loaded in one other process: (what was, what came back)."""
+    """Every class with a model of its own, all loaded in one other process: (what was, what came back)."""
     folder = tmp_path_factory.mktemp("models")
     saved = {}
     for number, case in enumerate(TRAINABLE):
