@@ -358,7 +358,7 @@ def is_last_of_family(case):
 
 def is_last_of_kind(case):
     """For what takes long and depends on the kind of data, not on the formula."""
-    return case is LAST_OF_KIND[type(case.declared), case.kind]
+    return case is LAST_OF_KIND.get((type(case.declared), case.kind))
 
 
 def every_case(default=lambda case, **options: not case.again, cases=CASES, **options):

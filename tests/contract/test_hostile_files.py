@@ -215,17 +215,21 @@ def test_what_is_no_loss_never_becomes_one(hostile, place, load):
 FIRST_OF_CLASS = list({case.cls: case for case in reversed(CASES)}.values())[::-1]
 
 
+FIRST_OF_KIND = {}  # the class that is the first to have an option of this kind
+for case in FIRST_OF_CLASS:
+    for option in declared_options(case.cls).values():
+        FIRST_OF_KIND.setdefault((type(option), getattr(option, "per", None)), (case.cls, option))
+
+
 def is_new(option, cls):
-    """Whether no class before this one has the option, which most inherit."""
-    of_classes = [declared_options(case.cls).get(option) for case in FIRST_OF_CLASS]
-    number = [case.cls for case in FIRST_OF_CLASS].index(cls)
-    return of_classes[number] is not None and of_classes[number] not in of_classes[:number]
+    """Whether no class before this one has an option of the same kind."""
+    return (cls, declared_options(cls).get(option)) in FIRST_OF_KIND.values()
 
 
 @pytest.mark.parametrize("case", FIRST_OF_CLASS, ids=lambda case: case.name)
 @pytest.mark.parametrize("full", by_default(lambda full: not full, [False, True]), ids=["", "long"])
 def test_an_option_is_never_an_object(case, full, load):
-    """By default an option that another class has as well meets one of the objects, another one in each class."""
+    """By default the first option of each kind meets all objects, any other one of them, another one in each class."""
     honest = serialize(case.build())
     for number, option in enumerate(honest["config"]):
         some = [NO_OPTION[(FIRST_OF_CLASS.index(case) + number) % len(NO_OPTION)]]

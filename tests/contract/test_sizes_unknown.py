@@ -45,7 +45,7 @@ def test_unknown_sizes_change_nothing(case, rng):
         integers = ["float32"]
     for number, unknown in enumerate(masks(case, y_pred.ndim)):
         labels_unknown = unknown[: y_true.ndim]
-        for dtype in integers if number >= y_pred.ndim - 1 else integers[number % len(integers) :][:1]:
+        for dtype in integers if number == y_pred.ndim - 1 else integers[number % len(integers) :][:1]:
             y = y_true.astype(dtype)
             specs = [
                 tf.TensorSpec([None if u else n for n, u in zip(x.shape, which, strict=True)], x.dtype)
