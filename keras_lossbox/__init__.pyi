@@ -573,6 +573,21 @@ class Huber(Loss):
         axis: int | None = -1,
     ) -> None: ...
 
+class InfoNCE(Loss):
+    temperature: Any
+    symmetric: Any
+    normalize: Any
+    def __init__(
+        self,
+        temperature: float = 0.07,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        symmetric: bool = False,
+        normalize: bool = True,
+    ) -> None: ...
+
 class Jaccard(Loss):
     smooth: Any
     squared: Any
@@ -653,6 +668,21 @@ class LaplaceNLL(Loss):
         reduction: Reduction = "sum_over_batch_size",
         name: str | None = None,
         dtype: DType = None,
+    ) -> None: ...
+
+class LiftedStruct(Loss):
+    margin: Any
+    distance: Any
+    normalize: Any
+    def __init__(
+        self,
+        margin: float = 1.0,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        distance: Literal["L2", "squared-L2", "cosine"] = "L2",
+        normalize: bool = False,
     ) -> None: ...
 
 class LogCosh(Loss):
@@ -815,6 +845,58 @@ class MultiMargin(Loss):
         axis: int = -1,
     ) -> None: ...
 
+class MultiSimilarity(Loss):
+    alpha: Any
+    beta: Any
+    base: Any
+    epsilon: Any
+    normalize: Any
+    def __init__(
+        self,
+        alpha: float = 2.0,
+        beta: float = 50.0,
+        base: float = 0.5,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        epsilon: float | None = None,
+        normalize: bool = True,
+    ) -> None: ...
+
+class NPairs(Loss):
+    l2_reg: Any
+    def __init__(
+        self,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        l2_reg: float = 0.0,
+    ) -> None: ...
+
+class NPairsMultilabel(Loss):
+    def __init__(
+        self, name: str | None = None, reduction: Reduction = "sum_over_batch_size", dtype: DType = None
+    ) -> None: ...
+
+class NTXent(Loss):
+    temperature: Any
+    average: Any
+    labels: Any
+    normalize: Any
+    def __init__(
+        self,
+        temperature: float = 0.07,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        average: Literal["pairs", "anchors"] = "pairs",
+        labels: bool = True,
+        normalize: bool = True,
+    ) -> None: ...
+
 class NegativeBinomialNLL(Loss):
     full: Any
     parameterization: Any
@@ -892,6 +974,21 @@ class RootMeanSquaredError(Loss):
         *,
         scope: Literal["batch", "sample"] = "batch",
         axis: int | None = -1,
+    ) -> None: ...
+
+class SigLIP(Loss):
+    temperature: Any
+    bias: Any
+    normalize: Any
+    def __init__(
+        self,
+        temperature: float = 0.1,
+        bias: float = -10.0,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        normalize: bool = True,
     ) -> None: ...
 
 class SmoothL1(Loss):
@@ -995,6 +1092,23 @@ class StudentTNLL(Loss):
         dtype: DType = None,
     ) -> None: ...
 
+class SupCon(Loss):
+    temperature: Any
+    labels: Any
+    base_temperature: Any
+    normalize: Any
+    def __init__(
+        self,
+        temperature: float = 0.1,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        labels: bool = True,
+        base_temperature: float | None = None,
+        normalize: bool = True,
+    ) -> None: ...
+
 class SymmetricCrossentropy(Loss):
     alpha: Any
     beta: Any
@@ -1050,6 +1164,23 @@ class TripletHard(Loss):
         anchors: Literal["complete", "all"] = "complete",
         distance: Literal["L2", "squared-L2", "cosine"] = "L2",
         normalize: bool = False,
+    ) -> None: ...
+
+class TripletMargin(Loss):
+    margin: Any
+    distance: Any
+    swap: Any
+    soft: Any
+    def __init__(
+        self,
+        margin: float = 1.0,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        distance: Literal["L2", "squared-L2", "cosine"] = "L2",
+        swap: bool = False,
+        soft: bool = False,
     ) -> None: ...
 
 class TripletSemiHard(Loss):

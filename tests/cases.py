@@ -116,6 +116,12 @@ EXTRA = {
     "Contrastive": [{"distance": "cosine", "similar_label": 0}, {"distance": "L2", "power": 3}],
     "TripletSemiHard": [{"distance": "cosine", "average": "anchors"}],
     "TripletHard": [{"soft": True, "distance": "squared-L2", "anchors": "all"}],
+    "TripletMargin": [{"swap": True, "soft": True}],
+    "NTXent": [{"labels": False, "average": "anchors"}],
+    "SupCon": [{"base_temperature": 0.07, "temperature": 0.5}],
+    "InfoNCE": [{"symmetric": True, "temperature": 0.5}],
+    "MultiSimilarity": [{"epsilon": 0.3, "beta": 8.0}],
+    "LiftedStruct": [{"distance": "cosine", "margin": 0.3}],
     "TripletAll": [{"normalize": True, "margin": 0.3, "average": "triplets"}],
     "MultiMargin": [{"p": 2, "class_weight": [1.0, 0.0, 2.5]}],
     "ZeroOne": [{"from_logits": True, "surrogate": "hinge"}, {"from_logits": True, "multi_label": True}],
@@ -198,6 +204,11 @@ class Case:
         return "binary" if isinstance(data, (targets.Binary, targets.Signs)) else self.real.kind
 
     @property
+    def reads_labels(self):
+        """Whether y_true is more than an array of so many rows."""
+        return self.kind == "matches" or getattr(self.declared, "labels", True) is not False
+
+    @property
     def of_region(self):
         """Whether a value is that of a whole sample, whose entries do not have values of their own."""
         return issubclass(self.inner.cls, Overlap)
@@ -211,7 +222,7 @@ class Case:
         """The shape of what `call` gives."""
         if self.of_region or self.options.get("axes") == "sample":
             return y_pred.shape[:1]
-        if self.kind == "tuples":
+        if self.kind in ("tuples", "matches"):
             return y_pred.shape[:-2]
         return y_pred.shape if self.build().targets(y_pred).axis is None else y_pred.shape[:-1]
 

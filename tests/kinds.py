@@ -29,7 +29,7 @@ class Real:
         if isinstance(self.data, targets.Pairs):
             return "groups"
         if isinstance(self.data, targets.Tuples):
-            return "tuples"
+            return "matches" if isinstance(self.data, targets.Matches) else "tuples"
         if isinstance(self.data, targets.Distances):
             return "distances"
         return "real" if self.low == -np.inf else "amounts"
@@ -58,11 +58,14 @@ class Real:
             return self.draw_events(rng, shape, outputs)
         if self.kind == "groups":  # two, so that every row has partners of both kinds
             return rng.permutation(np.arange(np.prod(shape)) % 2).reshape(shape), rng.normal(0, 1.5, (*shape, outputs))
-        if self.kind in ("tuples", "distances"):
-            between = (self.data.size,) if self.kind == "tuples" else ()
-            y_pred = rng.normal(0, 1.5, (*shape, *between, outputs))
-            y_true = rng.random(shape if between else y_pred.shape) < 0.4
-            return y_true, y_pred if between else np.abs(y_pred)
+        if self.kind == "distances":
+            return rng.random((*shape, outputs)) < 0.4, np.abs(rng.normal(0, 1.5, (*shape, outputs)))
+        if self.kind in ("tuples", "matches"):
+            y_true = rng.integers(0, 2, shape)
+            if self.kind == "matches" and self.data.several:
+                y_true = np.maximum(np.eye(outputs)[y_true], rng.random((*shape, outputs)) < 0.2)
+            y_true = y_true if not self.data.labels or self.kind == "matches" else y_true.astype(float)
+            return y_true, rng.normal(0, 1.5, (*shape, self.data.size, outputs))
         z = rng.normal(0, 1.5, (*shape, self.size(outputs)))
         y_pred = np.where(self.bounded(outputs), 1 + np.abs(z), z)
         if self.kind == "repeated":

@@ -24,7 +24,12 @@ _SHORT_NAMES = {  # Keras's, and those that are made like them
 }
 
 
-_GIVEN = {"StudentTNLL": "student_t_nll"}  # where the rule does not find the words
+_GIVEN = {  # where the rule does not find the words
+    "NPairs": "npairs",
+    "NPairsMultilabel": "npairs_multilabel",
+    "SigLIP": "siglip",
+    "StudentTNLL": "student_t_nll",
+}
 
 
 def snake_case(name: str) -> str:

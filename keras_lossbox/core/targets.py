@@ -292,14 +292,18 @@ class Tuples(Real):
     more: bool = False
     labels: bool = False
 
-    def align(self, y_true: Any, y_pred: Any, sizes: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
-        given = y_pred.shape[-2] if len(sizes) > 2 else 0
+    def check_tuples(self, y_pred: Any) -> None:
+        """Raises a ValueError for another number of embeddings."""
+        given = y_pred.shape[-2] if len(y_pred.shape) > 2 else 0
         if given is not None and (given < self.size or (given > self.size and not self.more)):
             count = f"{self.size}{' or more' * self.more}"
             raise ValueError(
                 f"`y_pred` must hold {count} embeddings for each sample, (n, {count}, d). "
                 f"Received: y_pred.shape={tuple(y_pred.shape)}"
             )
+
+    def align(self, y_true: Any, y_pred: Any, sizes: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
+        self.check_tuples(y_pred)
         if not self.labels:
             return _not_read(y_true, y_pred, sizes, y_pred[..., 0, 0]), y_pred, sizes
         hint = " Labels have the shape of y_pred without its last two axes."
@@ -309,6 +313,45 @@ class Tuples(Real):
 
     def domain(self, y_true: Any, sizes: Sequence[Any]) -> Domain | None:
         return FRACTIONS if self.labels else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Matches(Tuples):
+    """Pairs of embeddings `(n, ..., 2, d)`, of which each first is compared with each second, or how similar these are,
+    a matrix `(n, n)`.
+
+    Labels `(n, ...)` or `(n, ..., 1)` are only compared for equality; with `several` they are `(n, ..., classes)`, 1
+    for each class that a sample has.
+    """
+
+    across: bool = True
+    several: bool = False
+
+    def align(self, y_true: Any, y_pred: Any, sizes: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
+        matrix = len(sizes) == 2
+        if matrix and None not in y_pred.shape and y_pred.shape[0] != y_pred.shape[1]:
+            raise ValueError(
+                "`y_pred` must hold pairs of embeddings, (n, 2, d), or their similarities, (n, n). "
+                f"Received: y_pred.shape={tuple(y_pred.shape)}"
+            )
+        if not matrix:
+            self.check_tuples(y_pred)
+        samples = sizes[:1] if matrix else sizes[:-2]
+        if not self.several:
+            if len(y_true.shape) == len(samples) + 1 and y_true.shape[-1] == 1:
+                y_true = ops.squeeze(y_true, -1)
+            hint = " Labels are groups here, one for each sample."
+            return to_indices(with_sizes(y_true, y_pred, samples, hint)), y_pred, sizes
+        hint = " Labels are the classes of each sample, 0 or 1 along the last axis."
+        classes = sizes_of(y_true)[-1:] or (1,)
+        y_true = ops.cast(with_sizes(y_true, y_pred, (*samples, *classes), hint), y_pred.dtype)
+        if matrix:
+            return y_true, y_pred, sizes
+        y_true = ops.broadcast_to(ops.expand_dims(y_true, -2), (*sizes[:-1], *classes))  # for each of a pair
+        return y_true, y_pred, sizes
+
+    def domain(self, y_true: Any, sizes: Sequence[Any]) -> Domain | None:
+        return FRACTIONS if self.several else None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -56,6 +56,10 @@ ROUNDED = {
     "earth_movers": 5,
     "weighted_kappa": 20,  # the logarithm of a ratio that may be almost 1
     "cosine_similarity": 3,
+    "lifted_struct": 3,
+    "multi_similarity": 3,
+    "nt_xent": 3,
+    "siglip": 3,
     "circle": 60,  # a factor of 80 before an exponential
     "distillation": 2,
 }
@@ -177,19 +181,25 @@ class Case(NamedTuple):
         return y.reshape(self.shape).astype(dtype), y_pred.astype(dtype)
 
 
-EMBEDDINGS = ("groups", "views", "few", "lattice", "tuples", "distances")
+EMBEDDINGS = ("groups", "views", "few", "lattice", "tuples", "distances", "matches", "several")
 
 
 def embeddings(rng, labels, shape, dtype):
     """Embeddings, and groups that they belong to; or whether those of a tuple are similar; or distances, and whether
     they are similar.
 
-    "views": one group for all embeddings of a sample; "few": with a group of one; "lattice": of whole numbers.
+    "views": one group for all embeddings of a sample; "few": with a group of one; "lattice": of whole numbers;
+    "matches": pairs of embeddings of a group, or their similarities, and with "several" some groups for each, or none.
     """
     x = (rng.integers(-3, 4, shape) if labels == "lattice" else rng.normal(size=shape)).astype(dtype)
     if labels in ("tuples", "distances"):
         y = rng.choice([0.0, 1.0, 0.3], shape[:-2] if labels == "tuples" else shape).astype(dtype)
         return y, x if labels == "tuples" else np.abs(x)
+    if labels in ("matches", "several"):
+        samples = shape[:-2] or shape[:1]
+        classes = (rng.random((*samples, 3)) < 0.4).astype(dtype)
+        classes[0] = 0
+        return classes if labels == "several" else rng.integers(1, 4, samples), x
     groups = rng.integers(1, 4, shape[:1] if labels == "views" else shape[:-1])
     if labels == "few":
         groups = np.where(np.arange(shape[0]) == 2, 7, groups)

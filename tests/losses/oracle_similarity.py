@@ -3,6 +3,7 @@
 Embeddings come as (steps, n, d), one complex step for each entry: what a loop computes is an array of all steps.
 """
 
+import functools
 import itertools
 
 import numpy as np
@@ -47,13 +48,13 @@ def distance_of(x, y, kind):
     return root(dot(x - y, x - y)) if kind == "L2" else dot(x - y, x - y)
 
 
-def over_pairs(loss):
+def over_pairs(loss, normalized=False):
     """`loss(groups, rows, **options)` gives {anchor: value}; an anchor that is not in it has no value.
 
     `rows` is a list of embeddings, each (steps, d); several of one sample are rows of its group.
     """
 
-    def oracle(y_true, y_pred, normalize=False, **options):
+    def oracle(y_true, y_pred, normalize=normalized, **options):
         shape, d = y_pred.shape[:-1], y_pred.shape[-1]
         labels = np.reshape(y_true, y_true.shape + (1,) * (len(shape) - y_true.ndim))
         groups = np.broadcast_to(labels, shape).reshape(-1)
@@ -72,6 +73,9 @@ def over_pairs(loss):
         return complex_step(formula, y_pred, counted)
 
     return oracle
+
+
+over_cosines = functools.partial(over_pairs, normalized=True)
 
 
 def partners(groups, i):
@@ -173,3 +177,135 @@ def contrastive(y_true, y_pred, margin=1.0, distance=None, power=2.0, pos_margin
         return np.stack(each, -1).reshape(len(pairs), *y_true.shape)
 
     return complex_step(formula, y_pred)
+
+
+@over_cosines
+def nt_xent(groups, x, temperature=0.07, average="pairs"):
+    """PML's NTXentLoss: each positive against the anchor's negatives."""
+    costs = {}
+    for i, positives, negatives in anchors_with(groups, negative=False):
+        s = [dot(x[i], x[j]) / temperature for j in range(len(groups))]
+        costs[i] = [log_sum_exp([s[p], *(s[n] for n in negatives)]) - s[p] for p in positives]
+    return mean_over_pairs(costs) if average == "pairs" else {i: sum(c) / len(c) for i, c in costs.items()}
+
+
+@over_cosines
+def sup_con(groups, x, temperature=0.1, base_temperature=None):
+    """L_out of Khosla et al. 2020; SupContrast multiplies by T / T₀."""
+    values = {}
+    for i, positives, negatives in anchors_with(groups, negative=False):
+        s = [dot(x[i], x[j]) / temperature for j in range(len(groups))]
+        whole = log_sum_exp([s[j] for j in positives + negatives])
+        factor = temperature / (base_temperature or temperature)
+        values[i] = factor * sum(whole - s[p] for p in positives) / len(positives)
+    return values
+
+
+@over_cosines
+def multi_similarity(groups, x, alpha=2.0, beta=50.0, base=0.5, epsilon=None):
+    """Wang et al. 2019, equations 10 to 12."""
+    values = {}
+    for i in range(len(groups)):
+        s = [dot(x[i], x[j]) for j in range(len(groups))]
+        positives, negatives = partners(groups, i)
+        if not positives + negatives:
+            continue
+        if epsilon is not None:
+            lowest = min((re(s[p]) for p in positives), default=np.inf)
+            highest = max((re(s[n]) for n in negatives), default=-np.inf)
+            positives = [p for p in positives if re(s[p]) < highest + epsilon]
+            negatives = [n for n in negatives if re(s[n]) > lowest - epsilon]
+        values[i] = log_sum_exp([0 * s[i], *(-alpha * (s[p] - base) for p in positives)]) / alpha
+        values[i] = values[i] + log_sum_exp([0 * s[i], *(beta * (s[n] - base) for n in negatives)]) / beta
+    return values
+
+
+@over_pairs
+def lifted_struct(groups, x, margin=1.0, distance="L2"):
+    """Song et al. 2016, equation 4: over unordered pairs half the mean of max(J, 0)²."""
+    d = [[distance_of(a, b, distance) for b in x] for a in x]
+    costs = {}
+    for i, positives, negatives in anchors_with(groups):
+        costs[i] = []
+        for j in positives:
+            terms = [margin - d[row][k] for row in (i, j) for k in negatives]
+            costs[i].append(relu(log_sum_exp(terms) + d[i][j]) ** 2 / 2)
+    return mean_over_pairs(costs)
+
+
+def over_tuples(sample):
+    """`sample(tuples, i, **options)` is the value of sample i, from embeddings [sample][view], each (steps, d)."""
+
+    def oracle(y_true, y_pred, normalize=True, **options):
+        shape, (views, d) = y_pred.shape[:-2], y_pred.shape[-2:]
+
+        def formula(x):
+            x = x.reshape(len(x), -1, views, d)
+            tuples = [[x[:, i, v] for v in range(views)] for i in range(x.shape[1])]
+            if normalize:
+                tuples = [[unit(row) for row in rows] for rows in tuples]
+            each = [sample(tuples, i, **options) for i in range(len(tuples))]
+            return np.stack(each, -1).reshape(len(x), *shape)
+
+        return complex_step(formula, y_pred)
+
+    return oracle
+
+
+@over_tuples
+def info_nce(tuples, i, temperature=0.07, symmetric=False):
+    """Row i of CLIP's two cross-entropies; hard negatives are keys of all queries, as in sentence-transformers."""
+    query, key, *_ = tuples[i]
+    own = dot(query, key) / temperature
+    row = log_sum_exp([dot(query, k) / temperature for _, *keys in tuples for k in keys]) - own
+    column = log_sum_exp([dot(q, key) / temperature for q, *_ in tuples]) - own
+    return (row + column) / 2 if symmetric else row
+
+
+@over_tuples
+def siglip(tuples, i, temperature=0.1, bias=-10.0):
+    """Zhai et al. 2023, algorithm 1: the sum over pairs, by the number of samples."""
+    z = [dot(tuples[i][0], key) / temperature + bias for _, key in tuples]
+    return sum(softplus(-x if j == i else x) for j, x in enumerate(z))
+
+
+def triplet_margin(y_true, y_pred, margin=1.0, distance="L2", swap=False, soft=False):
+    @over_tuples
+    def of_tuples(tuples, i):
+        anchor, positive, negative = tuples[i]
+        near, far = distance_of(anchor, positive, distance), distance_of(anchor, negative, distance)
+        between = distance_of(positive, negative, distance)
+        far = between if swap and re(between) < re(far) else far
+        return softplus(near - far) if soft else relu(near - far + margin)
+
+    return of_tuples(y_true, y_pred, normalize=False)
+
+
+def _npairs(shared):
+    """-Σ_j q_ij log softmax(s_i)_j, q_ij = `shared(y_i, y_j)` by its sum over j; s given, or a_i·p_j."""
+
+    def oracle(y_true, y_pred, l2_reg=0.0):
+        samples = len(y_true) if y_pred.ndim == 2 else int(np.prod(y_pred.shape[:-2]))
+        y = y_true.reshape(samples, -1)
+        q = np.array([[shared(a, b) for b in y] for a in y])
+        counted = q.sum(-1) > 0
+
+        def formula(x):
+            if y_pred.ndim > 2:
+                x = x.reshape(len(x), samples, 2, -1)
+                lengths = np.sum(x**2, (2, 3))
+                x = np.einsum("rid,rjd->rij", x[:, :, 0], x[:, :, 1])
+            values = np.zeros((len(x), samples), complex)
+            for i in np.flatnonzero(counted):
+                s = list(np.moveaxis(x[:, i], -1, 0))
+                values[:, i] = log_sum_exp(s) - sum(a * b for a, b in zip(q[i], s, strict=True)) / q[i].sum()
+                values[:, i] += l2_reg / 4 * lengths[:, i] if l2_reg else 0
+            return values.reshape(len(x), *(y_pred.shape[:1] if y_pred.ndim == 2 else y_pred.shape[:-2]))
+
+        return complex_step(formula, y_pred, counted)
+
+    return oracle
+
+
+npairs = _npairs(lambda a, b: float(a.item() == b.item()))
+npairs_multilabel = _npairs(np.dot)

@@ -22,7 +22,6 @@ from scipy import integrate, special
 import keras_lossbox as box
 from keras_lossbox import plots
 from keras_lossbox.__main__ import loss_options, main
-from keras_lossbox.losses.similarity.base import Pairwise
 from keras_lossbox.tools.curves import name_of
 
 matplotlib.use("Agg")
@@ -62,7 +61,8 @@ def every_loss():
             yield pytest.param(cls(**required, from_logits=True), id=f"{name}-logits", marks=pytest.mark.matrix)
 
 
-NO_PICTURE = (box.CosineSimilarity, box.Contrastive, Pairwise)  # no line through the predictions of one sample shows it
+OF_EMBEDDINGS = tuple(cls for cls in box.available().values() if ".similarity." in cls.__module__)
+NO_PICTURE = (box.CosineSimilarity, *OF_EMBEDDINGS)  # no line through the predictions of one sample shows it
 
 
 @pytest.mark.parametrize("loss", list(every_loss()))

@@ -70,8 +70,7 @@ class Pairwise(Loss):
         """Who is compared with whom."""
         x = ops.reshape(batch.y_pred, (-1, sizes_of(batch.y_pred)[-1]))
         labels = ops.reshape(batch.y_true if self.labels else samples_of(batch.y_pred), (-1,))
-        labelled = ops.logical_not(ops.logical_or(ops.equal(labels, NAN_LABEL), ops.equal(labels, NOT_WHOLE)))
-        usable = ops.logical_and(ops.logical_and(valid, labelled), ops.all(ops.isfinite(x), -1))
+        usable = ops.logical_and(ops.logical_and(valid, is_group(labels)), ops.all(ops.isfinite(x), -1))
         x = ops.where(usable[:, None], x, 0)
         x = unit_vectors(x, -1) if self.unit_length else x
         ids = replicas.row_ids(x)
@@ -82,6 +81,18 @@ class Pairwise(Loss):
         positive = ops.logical_and(same, ops.logical_not(itself))
         negative = ops.logical_and(both, ops.logical_not(same))
         return Pairs(x, keys, positive, negative, itself, usable, keys_usable)
+
+
+def is_group(labels):
+    """Whether a label is one, and neither NaN nor a fraction."""
+    return ops.logical_not(ops.logical_or(ops.equal(labels, NAN_LABEL), ops.equal(labels, NOT_WHOLE)))
+
+
+def values_of(values, defined, usable, valid, batch, sizes):
+    """`Values` of these sizes: NaN where what is valid is not `usable`, and masked where they are not `defined`."""
+    no_number = ops.logical_and(valid, ops.logical_not(usable))
+    values = ops.where(no_number, float("nan"), ops.where(defined, values, 0))
+    return Values(ops.reshape(values, sizes), batch.weights, ops.reshape(ops.logical_or(no_number, defined), sizes))
 
 
 def samples_of(y_pred):
@@ -158,3 +169,8 @@ def log_sum_exp(x, mask):
     total = ops.sum(ops.where(mask, ops.exp(shifted), 0), -1)
     empty = ops.equal(total, 0)
     return ops.where(empty, 0, ops.log(ops.where(empty, 1, total)) + ops.squeeze(peak, -1))
+
+
+def log_one_plus_sum_exp(x, mask):
+    """log(1 + Σ exp(x)) along the last axis over what the mask has; 0 where it has nothing."""
+    return ops.where(ops.any(mask, -1), ops.softplus(log_sum_exp(x, mask)), 0)

@@ -5,7 +5,7 @@ from keras import ops
 from keras_lossbox.core import targets
 from keras_lossbox.core.batch import Values
 from keras_lossbox.core.loss import Loss
-from keras_lossbox.core.options import Choice, Integer, Number
+from keras_lossbox.core.options import Choice, Flag, Integer, Number
 from keras_lossbox.core.registry import register
 from keras_lossbox.functions.elementary import mean, safe_power, safe_sqrt, sizes_of, unit_vectors
 
@@ -85,3 +85,53 @@ class Contrastive(Loss):
         costs = (ops.relu(distances - self.pos_margin), ops.relu(self.margin - distances))
         near, far = costs if self.power == 1 else (safe_power(cost, self.power) for cost in costs)
         return similar * near + (1 - similar) * far
+
+
+@register
+class TripletMargin(Loss):
+    """A given negative shall be farther from the anchor than a given positive, by a margin.
+
+        loss = max(D_ap - D_an + m, 0)
+
+    For data that come as triplets. PyTorch's `TripletMarginLoss`, which adds 1e-6 to each difference of embeddings.
+    Where samples have classes, `TripletSemiHard` and its neighbours find the triplets in the batch.
+
+    Args:
+        margin: m >= 0, in units of the distance.
+        reduction, name, dtype: see `Loss`.
+        distance: `"L2"`, `"squared-L2"` or `"cosine"`, which is 1 - cos.
+        swap: True takes the distance of the positive and the negative where that is smaller than D_an.
+        soft: True for softplus(D_ap - D_an), without a margin.
+
+    Shapes: y_pred `(n, ..., 3, d)`: anchor, positive and negative of each sample, as `keras.ops.stack([a, p, n],
+        axis=1)` makes them; y_true is not read: any array of n rows. One value per sample, `(n, ...)`.
+
+    Raises:
+        ValueError: for an option out of its range, or shapes that do not fit.
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> float(keras_lossbox.TripletMargin()([0], [[[0.0], [1.0], [1.5]]]))  # 1 - 1.5 + 1
+    0.5
+
+    Reference: Balntas et al., Learning local feature descriptors with triplets and shallow convolutional neural
+    networks, 2016, https://doi.org/10.5244/C.30.119
+    """
+
+    margin = Number(1.0, low=0)
+    distance = Choice("L2", "squared-L2", "cosine", keyword=True)
+    swap = Flag(False, keyword=True)
+    soft = Flag(False, keyword=True)
+
+    def targets(self, y_pred):
+        return targets.Tuples(size=3)
+
+    def compute(self, batch):
+        anchor, positive, negative = (batch.y_pred[..., i, :] for i in range(3))
+        near, far = (distance(anchor, other, self.distance) for other in (positive, negative))
+        if self.swap:
+            between = distance(positive, negative, self.distance)
+            far = ops.where(between < far, between, far)
+        values = ops.softplus(near - far) if self.soft else ops.relu(near - far + self.margin)
+        return values_of_tuples(values, batch)
