@@ -28,7 +28,7 @@ def stub():
     source = (ROOT / "keras_lossbox" / "__init__.py").read_text()
     imports = re.findall(r"^from (\S+) import (.*)$", source, re.MULTILINE)
     lines = ["# Written by docs/generate.py from the declared options; do not edit.", ""]
-    lines += ["from collections.abc import Sequence", "from typing import Any, Literal", ""]
+    lines += ["from collections.abc import Mapping, Sequence", "from typing import Any, Literal", ""]
     lines += ["import keras", "from numpy.typing import ArrayLike", ""]
     for module, names in imports:
         lines += [f"from {module} import {name} as {name}" for name in names.split(", ")]

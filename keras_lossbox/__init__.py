@@ -1,6 +1,6 @@
 """Losses for Keras 3 that are saved with the model, and that are right where weights, masks or shapes are unusual."""
 
-import keras_lossbox.losses  # noqa: F401  (importing them registers them)
+import keras_lossbox.losses  # importing them registers them
 from keras_lossbox import config, metrics, plots, tf1
 from keras_lossbox.core import replicas, targets
 from keras_lossbox.core.batch import Batch, Values
@@ -39,3 +39,7 @@ for _loss in available().values():  # every registered loss; `__init__.pyi` list
     globals()[_loss.__name__] = _loss
     __all__.append(_loss.__name__)
 __all__.sort()
+
+
+def __getattr__(name: str) -> None:
+    raise keras_lossbox.core.registry.no_attribute(name)

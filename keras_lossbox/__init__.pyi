@@ -1,6 +1,6 @@
 # Written by docs/generate.py from the declared options; do not edit.
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import keras
@@ -170,7 +170,7 @@ class CategoricalCrossentropy(Loss):
         name: str | None = None,
         dtype: DType = None,
         *,
-        class_weight: float | Sequence[float] | ArrayLike | None = None,
+        class_weight: float | Sequence[float] | ArrayLike | Mapping[int, float] | None = None,
     ) -> None: ...
 
 class CategoricalFocalCrossentropy(Loss):
@@ -182,8 +182,8 @@ class CategoricalFocalCrossentropy(Loss):
     axis: Any
     def __init__(
         self,
-        alpha: float | Sequence[float] | ArrayLike = 0.25,
-        gamma: float | Sequence[float] | ArrayLike = 2.0,
+        alpha: float | Sequence[float] | ArrayLike | Mapping[int, float] = 0.25,
+        gamma: float | Sequence[float] | ArrayLike | Mapping[int, float] = 2.0,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
         axis: int = -1,
@@ -191,7 +191,7 @@ class CategoricalFocalCrossentropy(Loss):
         name: str | None = None,
         dtype: DType = None,
         *,
-        class_weight: float | Sequence[float] | ArrayLike | None = None,
+        class_weight: float | Sequence[float] | ArrayLike | Mapping[int, float] | None = None,
     ) -> None: ...
 
 class CategoricalGeneralizedCrossEntropy(Loss):
@@ -356,7 +356,7 @@ class Dice(Loss):
         from_logits: bool = False,
         per_sample: bool = False,
         classes: Literal["all", "present"] = "all",
-        class_weight: float | Sequence[float] | ArrayLike | None = None,
+        class_weight: float | Sequence[float] | ArrayLike | Mapping[int, float] | None = None,
         ignore_class: int | None = None,
         include_background: bool = True,
     ) -> None: ...
@@ -450,7 +450,7 @@ class FocalTversky(Loss):
         log_loss: bool = False,
         per_sample: bool = False,
         classes: Literal["all", "present"] = "all",
-        class_weight: float | Sequence[float] | ArrayLike | None = None,
+        class_weight: float | Sequence[float] | ArrayLike | Mapping[int, float] | None = None,
         ignore_class: int | None = None,
         include_background: bool = True,
     ) -> None: ...
@@ -542,7 +542,7 @@ class GeneralizedDice(Loss):
         log_loss: bool = False,
         per_sample: bool = False,
         classes: Literal["all", "present"] = "all",
-        class_weight: float | Sequence[float] | ArrayLike | None = None,
+        class_weight: float | Sequence[float] | ArrayLike | Mapping[int, float] | None = None,
         ignore_class: int | None = None,
         include_background: bool = True,
     ) -> None: ...
@@ -612,7 +612,7 @@ class Jaccard(Loss):
         log_loss: bool = False,
         per_sample: bool = False,
         classes: Literal["all", "present"] = "all",
-        class_weight: float | Sequence[float] | ArrayLike | None = None,
+        class_weight: float | Sequence[float] | ArrayLike | Mapping[int, float] | None = None,
         ignore_class: int | None = None,
         include_background: bool = True,
     ) -> None: ...
@@ -726,7 +726,7 @@ class LovaszHinge(Loss):
         *,
         per_sample: bool = False,
         classes: Literal["all", "present"] = "all",
-        class_weight: float | Sequence[float] | ArrayLike | None = None,
+        class_weight: float | Sequence[float] | ArrayLike | Mapping[int, float] | None = None,
         ignore_class: int | None = None,
         include_background: bool = True,
     ) -> None: ...
@@ -749,7 +749,7 @@ class LovaszSoftmax(Loss):
         *,
         per_sample: bool = False,
         classes: Literal["all", "present"] = "present",
-        class_weight: float | Sequence[float] | ArrayLike | None = None,
+        class_weight: float | Sequence[float] | ArrayLike | Mapping[int, float] | None = None,
         ignore_class: int | None = None,
         include_background: bool = True,
     ) -> None: ...
@@ -841,7 +841,7 @@ class MultiMargin(Loss):
         name: str | None = None,
         dtype: DType = None,
         *,
-        class_weight: float | Sequence[float] | ArrayLike | None = None,
+        class_weight: float | Sequence[float] | ArrayLike | Mapping[int, float] | None = None,
         axis: int = -1,
     ) -> None: ...
 
@@ -945,7 +945,7 @@ class Poly1Crossentropy(Loss):
         name: str | None = None,
         dtype: DType = None,
         *,
-        class_weight: float | Sequence[float] | ArrayLike | None = None,
+        class_weight: float | Sequence[float] | ArrayLike | Mapping[int, float] | None = None,
     ) -> None: ...
 
 class Quantile(Loss):
@@ -1021,7 +1021,7 @@ class SparseCategoricalCrossentropy(Loss):
         name: str | None = None,
         dtype: DType = None,
         *,
-        class_weight: float | Sequence[float] | ArrayLike | None = None,
+        class_weight: float | Sequence[float] | ArrayLike | Mapping[int, float] | None = None,
         z_loss: float = 0.0,
         chunk_size: int | None = None,
         label_smoothing: float = 0.0,
@@ -1037,8 +1037,8 @@ class SparseCategoricalFocalCrossentropy(Loss):
     axis: Any
     def __init__(
         self,
-        alpha: float | Sequence[float] | ArrayLike = 0.25,
-        gamma: float | Sequence[float] | ArrayLike = 2.0,
+        alpha: float | Sequence[float] | ArrayLike | Mapping[int, float] = 0.25,
+        gamma: float | Sequence[float] | ArrayLike | Mapping[int, float] = 2.0,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
         axis: int = -1,
@@ -1046,7 +1046,7 @@ class SparseCategoricalFocalCrossentropy(Loss):
         name: str | None = None,
         dtype: DType = None,
         *,
-        class_weight: float | Sequence[float] | ArrayLike | None = None,
+        class_weight: float | Sequence[float] | ArrayLike | Mapping[int, float] | None = None,
         ignore_class: int | None = None,
     ) -> None: ...
 
@@ -1232,7 +1232,7 @@ class Tversky(Loss):
         from_logits: bool = False,
         per_sample: bool = False,
         classes: Literal["all", "present"] = "all",
-        class_weight: float | Sequence[float] | ArrayLike | None = None,
+        class_weight: float | Sequence[float] | ArrayLike | Mapping[int, float] | None = None,
         ignore_class: int | None = None,
         include_background: bool = True,
     ) -> None: ...

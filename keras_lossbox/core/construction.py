@@ -2,11 +2,12 @@
 
 import abc
 import contextlib
+import difflib
 import functools
 import inspect
 
-from keras_lossbox.core import options
-from keras_lossbox.core.registry import PACKAGE
+from keras_lossbox.core import elsewhere, options
+from keras_lossbox.core.registry import PACKAGE, did_you_mean
 
 DEFAULT_REDUCTION = "sum_over_batch_size"
 TAIL = {  # the last positional parameters of every loss
@@ -37,7 +38,7 @@ class ConstructThenFreeze(abc.ABCMeta):
         parameters = parameters_of(cls)
         unknown = sorted(set(kwargs) - set(parameters)) if cls.__module__.startswith(f"{PACKAGE}.") else None
         if unknown:  # Python's own message would name the base class that the option was passed on to
-            raise TypeError(f"{cls.__name__}: unexpected option {unknown[0]!r}. Options: {', '.join(parameters)}")
+            raise TypeError(f"{cls.__name__}: unexpected option {unknown[0]!r}.{hints(unknown[:1], parameters)}")
         with names_in_errors(cls.__name__):
             loss = super().__call__(*args, **kwargs)
         loss.get_config()  # an option that the constructor forgot to store shows here, not when a model is saved
@@ -49,6 +50,19 @@ class ConstructThenFreeze(abc.ABCMeta):
         own = inspect.signature(cls.__init__).parameters
         passed_on = [p.replace(kind=p.KEYWORD_ONLY) for name, p in parameters_of(cls).items() if name not in own]
         return inspect.Signature([p for p in list(own.values())[1:] if p.kind is not p.VAR_KEYWORD] + passed_on)
+
+
+def hints(unknown, known):
+    """What an error says after unknown options: what may have been meant, and all that there are."""
+    meant, instead = [], []
+    for name in map(str.lower, unknown):
+        here = [option for option in elsewhere.OPTIONS.get(name, ()) if option in known]
+        if not here and name in elsewhere.INSTEAD:
+            instead.append(elsewhere.INSTEAD[name])
+        else:
+            meant += here or difflib.get_close_matches(name, known, n=1, cutoff=0.7)
+    sentences = "".join(f" {sentence}." for sentence in dict.fromkeys(instead))
+    return f"{did_you_mean(list(dict.fromkeys(meant)))}{sentences} Options: {', '.join(known)}"
 
 
 def check_call(cls, used):

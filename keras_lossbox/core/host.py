@@ -3,8 +3,10 @@
 Private names are used where Keras offers nothing public; `tests/core/test_host.py` tells when one of them breaks.
 """
 
+import dis
 import functools
 import re
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -37,6 +39,12 @@ def scope_name(name):
 def as_written(function: F) -> F:
     """Keeps AutoGraph, which would rewrite the code and lose the names in its errors, out of a function."""
     return tf.autograph.experimental.do_not_convert(function) if ON_TENSORFLOW else function
+
+
+def in_from_import(depth):
+    """Whether the code `depth` calls above runs `from package import name`, which hides an AttributeError's text."""
+    frame = sys._getframe(depth)
+    return frame.f_code.co_code[frame.f_lasti] == dis.opmap["IMPORT_FROM"]
 
 
 def operation(x):

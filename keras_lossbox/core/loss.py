@@ -21,6 +21,7 @@ from keras_lossbox.core.construction import (
     DEFAULT_REDUCTION,
     ConstructThenFreeze,
     check_call,
+    hints,
     names_in_errors,
     parameters_of,
     set_constructor,
@@ -239,8 +240,8 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
         unknown = sorted(set(given) - set(parameters_of(cls)))
         if unknown:
             raise ValueError(
-                f"{cls.__name__}: no option is called {' or '.join(map(repr, unknown))}.{hint} "
-                f"Options: {', '.join(parameters_of(cls))}"
+                f"{cls.__name__}: no option is called {' or '.join(map(repr, unknown))}.{hint}"
+                f"{hints(unknown, parameters_of(cls))}"
             )
 
     # Steps of `prepare`

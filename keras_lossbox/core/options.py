@@ -195,9 +195,13 @@ class Number(Option):
 
     @property
     def annotation(self):
-        return "float" if self.per is None else "float | Sequence[float] | ArrayLike"
+        if self.per is None:
+            return "float"
+        return f"float | Sequence[float] | ArrayLike{' | Mapping[int, float]' if self.per == 'class' else ''}"
 
     def parse(self, value):
+        if self.per == "class":
+            value = _from_keras(value)
         if isinstance(value, list) and self.per is not None:
             if not value:
                 raise ValueError
@@ -222,6 +226,17 @@ class Number(Option):
                 f"`{self.name}` must be one number or {size} of them, the size of axis {axis} of y_pred. "
                 f"Received: {len(value)} numbers, y_pred.shape={tuple(y_pred.shape)}"
             )
+
+
+def _from_keras(value):
+    """The `class_weight` of Keras's `fit`, `{0: 1.0, 1: 5.0}`, as a list."""
+    if value == "balanced":
+        raise ValueError("weights are numbers here: class_weight_from_labels(labels) gives those that balance")
+    if not isinstance(value, dict):
+        return value
+    if set(value) != set(range(len(value))):
+        raise ValueError("the keys of a dict must be the classes 0, 1, 2 … without a gap")
+    return [value[index] for index in range(len(value))]
 
 
 class NumberOrInfinity(Number):

@@ -7,6 +7,8 @@ from typing import Any
 
 import keras
 
+from keras_lossbox.core import elsewhere, host
+
 PACKAGE = "keras_lossbox"
 __version__ = "0.1.0"
 
@@ -116,17 +118,41 @@ def get(identifier: str | dict[str, Any] | keras.losses.Loss, **options: Any) ->
         if _letters(name) == wanted:
             cls.check_known(options)
             return cls(**options)
-    near = _nearest(wanted)
+    near = _elsewhere(wanted) or _nearest(wanted)
     raise ValueError(
-        f"keras_lossbox.get: no loss is named {identifier!r}."
-        + (f" Did you mean {' or '.join(map(repr, near))}?" if near else "")
-        + f" Available: {', '.join(available())}"
+        f"keras_lossbox.get: no loss is named {identifier!r}.{did_you_mean(near)} Available: {', '.join(available())}"
     )
+
+
+def no_attribute(name: str) -> Exception:
+    """The error for a name that the package does not have, with what it is called here.
+
+    Of `from keras_lossbox import Name` Python would say nothing but that it cannot: an AttributeError's text is lost.
+    """
+    text = f"module {PACKAGE!r} has no attribute {name!r}."
+    if not name.startswith("_"):
+        letters = _letters(name)
+        exact = [key for key in _registry if _letters(key) == letters.removesuffix("loss")]
+        keys = [_SHORT_NAMES[letters]] if letters in _SHORT_NAMES else exact or _nearest(letters)
+        classes = dict.fromkeys(_registry[_SHORT_NAMES.get(key, key)].__name__ for key in keys)
+        text += did_you_mean(_elsewhere(letters) or [*classes])
+    return ImportError(text) if host.in_from_import(depth=3) else AttributeError(text)
+
+
+def did_you_mean(names: list[str]) -> str:
+    """The question, with a space before it; nothing if there is no name to ask for."""
+    return f" Did you mean {' or '.join(map(repr, names))}?" if names else ""
 
 
 def _letters(name):
     """A name without what different spellings differ in."""
     return name.replace("_", "").lower()
+
+
+def _elsewhere(wanted):
+    """What to write here for a loss of another library, if it is in the table."""
+    known = {_letters(name).removesuffix("loss"): here for name, here in elsewhere.LOSSES.items()}
+    return known.get(wanted.removesuffix("loss"), [])
 
 
 def _nearest(wanted):

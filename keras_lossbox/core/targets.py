@@ -117,6 +117,8 @@ class Classes(Real):
         )
         if indices:
             hint = f" they have the shape of y_pred without its axis {axis}, the classes."
+            if len(y_true.shape) == len(sizes):
+                hint += " For one-hot labels use the loss without Sparse in its name: CategoricalCrossentropy."
             return _indices(y_true, y_pred, sizes, axis, hint), y_pred, sizes
         hint = " For integer labels use the Sparse relative of this loss, or keras.ops.one_hot."
         y_true = ops.cast(with_sizes(y_true, y_pred, sizes, hint), y_pred.dtype)

@@ -1,4 +1,4 @@
-"""`python -m keras_lossbox demo`: what `pos_weight` does on rare positives, and a loss that survives saving.
+"""`python -m keras_lossbox demo`: many labels of which most are missing, and a loss that survives saving.
 
 matplotlib and scikit-learn (the extra `demo`) are imported inside the functions that need them.
 """
@@ -10,18 +10,31 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import keras
 import numpy as np
+from keras import ops
 
 import keras_lossbox
 
-SEED = 0
-DIGIT = 8  # the digit that a linear model finds hardest: a 1, 3, 5 or 9 differs from it in one stroke
-POSITIVES = 50  # of about 1670 pictures: 3 %
+QUESTIONS = {  # asked of each picture; the digits whose answer is yes
+    "Is it even?": (0, 2, 4, 6, 8),
+    "Is it five or more?": (5, 6, 7, 8, 9),
+    "Is it a prime?": (2, 3, 5, 7),
+    "Is it divisible by three?": (0, 3, 6, 9),
+    "Is it a square?": (0, 1, 4, 9),
+    "Does it have a closed loop?": (0, 6, 8, 9),
+}
+MISSING = 0.6  # the chance of each answer to be missing
+SEEDS = range(5)
+SEED_OF_LAST_EPOCH = 100
 EPOCHS = 12
+BATCH = 64
+LEARNING_RATE = 0.02
+BLUE, ORANGE = "#0072b2", "#d55e00"  # for the colour-blind too
 
 # What runs in the second process. A user's own script needs no more than its first lines to load the model.
 FRESH_PROCESS = """
@@ -42,45 +55,89 @@ class DemoError(Exception):
 
 
 class Data(NamedTuple):
-    """Pictures (64 numbers in [0, 1] each) and labels (1 for `DIGIT`), for training and for the test."""
+    """Pictures (64 numbers in [0, 1] each) and six answers to each: 0, 1, or NaN for a missing one."""
 
     x_train: np.ndarray
     x_test: np.ndarray
     y_train: np.ndarray
+    y_train_complete: np.ndarray  # the same answers with none missing
     y_test: np.ndarray
 
 
-class Run(NamedTuple):
-    """A trained model and what is shown of it."""
+class Way(NamedTuple):
+    """A way to deal with missing labels: a loss, and what it is trained on."""
 
     label: str
+    loss: Callable
+    training_part: Callable  # Data -> x, y
+    epochs: int | None = None  # as all others
+
+
+class Result(NamedTuple):
+    """What one way gave: its scores for each seed, and the model and logits of the last."""
+
+    label: str
+    scores: list
     model: keras.Model
-    history: list
     logits: np.ndarray
-    scores: dict
+
+
+def keras_loss():
+    """Keras's own loss of yes/no targets."""
+    return keras.losses.BinaryCrossentropy(from_logits=True)
+
+
+def masked_loss():
+    """The same, without what is missing."""
+    return keras_lossbox.Masked(keras_lossbox.BinaryCrossentropy(from_logits=True))
+
+
+def mask_by_hand(y_true, logits):
+    """The same as a function: the two `where` keep NaN out of the value and out of the gradient."""
+    known = ops.logical_not(ops.isnan(y_true))
+    labels = ops.where(known, y_true, 0)
+    values = ops.maximum(logits, 0) - logits * labels + ops.log1p(ops.exp(-ops.abs(logits)))
+    return ops.sum(ops.where(known, values, 0)) / ops.maximum(ops.sum(ops.cast(known, values.dtype)), 1)
+
+
+def complete_rows(y):
+    """Which rows have every answer."""
+    return ~np.isnan(y).any(axis=1)
+
+
+PLAIN, COMPLETE, ZERO, BY_HAND, MASKED, NONE_MISSING = WAYS = (
+    Way("Keras, NaN for missing", keras_loss, lambda data: (data.x_train, data.y_train), epochs=1),
+    Way(
+        "Keras, complete rows only",
+        keras_loss,
+        lambda data: (data.x_train[complete_rows(data.y_train)], data.y_train[complete_rows(data.y_train)]),
+    ),
+    Way("Keras, missing counted as 0", keras_loss, lambda data: (data.x_train, np.nan_to_num(data.y_train))),
+    Way("a mask written by hand", lambda: mask_by_hand, lambda data: (data.x_train, data.y_train)),
+    Way("Masked(BinaryCrossentropy)", masked_loss, lambda data: (data.x_train, data.y_train)),
+    Way("Keras, nothing missing", keras_loss, lambda data: (data.x_train, data.y_train_complete)),
+)
 
 
 def demo(folder, quiet=False):
     """Runs the whole demo and writes `model.keras` and `demo.png` into `folder`, both or, if anything fails, none."""
     require_extra()
     make_folder(folder)
-    data = load_data()
+    all_data = [load_data(seed) for seed in SEEDS]
     if not quiet:
-        positives = int(data.y_train.sum())
-        print(f"Which pictures show the digit {DIGIT}? Of the {len(data.y_train)} to train on, {positives} do.")
-    plain = train("plain", data, quiet, pos_weight=None)
-    pos_weight = float((data.y_train == 0).sum() / (data.y_train == 1).sum())
-    weighted = train(f"pos_weight={pos_weight:.4g}", data, quiet, pos_weight)
-    print_scores([plain, weighted], data)
+        say(introduction(all_data))
+    results = {way: train(way, all_data, quiet) for way in WAYS}
+    print_scores(results, all_data)
 
+    data, model = all_data[-1], results[MASKED].model
     with tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished-") as workspace:
         workspace = Path(workspace)
-        weighted.model.save(workspace / "model.keras")
-        saved = describe(weighted.model, data)
+        model.save(workspace / "model.keras")
+        saved = describe(model, data)
         report = in_fresh_process(workspace, data, quiet)
         check_same(saved, report["loaded"])
-        print_reload(saved, report, one_more_epoch(weighted.model, data))
-        draw([plain, weighted], data, workspace / "demo.png")
+        print_reload(saved, report, one_more_epoch(model, data))
+        draw(results, data, workspace / "demo.png")
         for name in ("model.keras", "demo.png"):
             os.replace(workspace / name, folder / name)
     print(f"\nWrote {folder / 'model.keras'} and {folder / 'demo.png'}")
@@ -105,88 +162,152 @@ def make_folder(folder):
         raise DemoError(f"--output {folder} cannot be made: {error.strerror}") from None
 
 
-def load_data():
-    """Handwritten digits (they come with scikit-learn): one against the rest, thinned until it is rare."""
+def load_data(seed):
+    """Handwritten digits (they come with scikit-learn), with six answers each, of which a part is lost by chance."""
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
     pictures, digits = load_digits(return_X_y=True)
-    kept = np.random.default_rng(SEED).choice(np.flatnonzero(digits == DIGIT), POSITIVES, replace=False)
-    kept = np.sort(np.concatenate([kept, np.flatnonzero(digits != DIGIT)]))
-    x, y = (pictures[kept] / 16).astype("float32"), (digits[kept] == DIGIT).astype("float32")
-    return Data(*train_test_split(x, y, test_size=0.5, stratify=y, random_state=SEED))
+    x = (pictures / 16).astype("float32")
+    y = np.stack([np.isin(digits, yes) for yes in QUESTIONS.values()], axis=1).astype("float32")
+    x_train, x_test, y_train, y_test = train_test_split(x, y, test_size=0.5, stratify=digits, random_state=seed)
+    missing = np.random.default_rng(seed).random(y_train.shape) < MISSING
+    return Data(x_train, x_test, np.where(missing, np.float32("nan"), y_train), y_train, y_test)
 
 
-def train(label, data, quiet, pos_weight):
-    """A small network trained with this weight of the positives; all else, chance included, is alike."""
-    keras.utils.set_random_seed(SEED)  # the same initial weights and the same batches for both losses
-    loss = keras_lossbox.BinaryCrossentropy(from_logits=True, pos_weight=pos_weight)
-    if not quiet:
-        print(f"\nTraining with {loss}", flush=True)
-    model = keras.Sequential(
-        [keras.Input((data.x_train.shape[1],)), keras.layers.Dense(32, "relu"), keras.layers.Dense(1)]
+def introduction(all_data):
+    """What the data are."""
+    counts = [int(complete_rows(data.y_train).sum()) for data in all_data]
+    return (
+        f"{len(QUESTIONS)} yes/no questions about each of {len(all_data[0].x_train)} handwritten digits "
+        f"({', '.join(QUESTIONS)}) Of the answers {MISSING:.0%} are missing, by chance. Rows with all of them: "
+        f"{average(counts):.1f} on average over {len(counts)} seeds."
     )
-    model.compile(keras.optimizers.Adam(3e-3), loss)
-    history = model.fit(data.x_train, data.y_train, epochs=EPOCHS, verbose=0 if quiet else 1).history["loss"]
-    logits = model.predict(data.x_test, verbose=0)[:, 0]
-    return Run(label, model, history, logits, scores_of(data.y_test, logits))
+
+
+def network():
+    """A small network, one logit for each question."""
+    inputs = keras.Input((64,))
+    return keras.Sequential([inputs, keras.layers.Dense(64, "relu"), keras.layers.Dense(len(QUESTIONS))])
+
+
+def train(way, all_data, quiet):
+    """Trains the network once for each seed; all but loss and labels, chance included, is alike for all ways."""
+    model = network()
+    model.compile(keras.optimizers.Adam(LEARNING_RATE), way.loss())
+    model.optimizer.build(model.trainable_variables)
+    untouched = [ops.convert_to_numpy(variable) for variable in model.optimizer.variables]
+    scores, logits = [], None
+    if not quiet:
+        print(f"\n{way.label}", flush=True)
+    progress = keras.utils.Progbar(len(all_data), verbose=0 if quiet else 1, unit_name="seed")
+    for number, (seed, data) in enumerate(zip(SEEDS, all_data, strict=True), start=1):
+        # One model, started anew: compiling one for each seed would take most of the time.
+        keras.utils.set_random_seed(seed)
+        model.set_weights(network().get_weights())
+        for variable, value in zip(model.optimizer.variables, untouched, strict=True):
+            variable.assign(value)
+        model.fit(*way.training_part(data), batch_size=BATCH, epochs=way.epochs or EPOCHS, verbose=0)
+        logits = logits_of(model, data.x_test)
+        scores.append(scores_of(data.y_test, logits))
+        progress.update(number, values=[("F1", scores[-1]["F1"])])
+    return Result(way.label, scores, model, logits)
+
+
+def logits_of(model, x):
+    """The predictions; called and not `predict`ed, which would compile once more."""
+    return ops.convert_to_numpy(model(x, training=False))
 
 
 def scores_of(labels, logits):
-    """Recall, precision and F1 at probability 0.5, and the average precision over all thresholds."""
-    from sklearn.metrics import average_precision_score, f1_score, precision_score, recall_score
+    """Mean over the questions of F1 at probability 0.5 and of average precision (over all thresholds); Brier score."""
+    from sklearn.metrics import average_precision_score, f1_score
 
-    said_yes = logits > 0  # a logit of 0 is a probability of 0.5
+    if not np.isfinite(logits).all():
+        return dict.fromkeys(("F1", "AP", "Brier"), float("nan"))
     return {
-        "recall": float(recall_score(labels, said_yes)),
-        "precision": float(precision_score(labels, said_yes, zero_division=0)),
-        "F1": float(f1_score(labels, said_yes)),
-        "average precision": float(average_precision_score(labels, logits)),
+        "F1": float(f1_score(labels, logits > 0, average="macro", zero_division=0)),  # logit 0: probability 0.5
+        "AP": float(average_precision_score(labels, logits, average="macro")),
+        "Brier": float(np.mean((probability(logits) - labels) ** 2)),
     }
 
 
-def print_scores(runs, data):
-    """The table of both runs, and what it says in a sentence."""
+def probability(logits):
+    """The sigmoid."""
+    return 1 / (1 + np.exp(-logits.astype("float64")))
+
+
+def average(values):
+    """The mean of a list."""
+    return float(np.mean(values))
+
+
+def deviation(values):
+    """The standard deviation of a list; NaN for a single number."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
+
+
+def mean_of(result, score):
+    """The mean of a score over the seeds."""
+    return average([scores[score] for scores in result.scores])
+
+
+def mean_and_deviation(values):
+    """`0.950 ± 0.004`; the mean alone where there is no deviation."""
+    mean, spread = average(values), deviation(values)
+    return f"{mean:.3f} ± {spread:.3f}" if np.isfinite(spread) else f"{mean:.3f}"
+
+
+def print_scores(results, all_data):
+    """The table of all ways, and what it says in sentences."""
     from rich.console import Console
     from rich.table import Table
 
-    positives = int(data.y_test.sum())
     table = Table()
-    table.add_column("loss", no_wrap=True)
-    for column in runs[0].scores:
+    table.add_column("loss and labels", no_wrap=True)
+    for column in results[MASKED].scores[0]:
         table.add_column(column, justify="right", no_wrap=True)
-    for run in runs:
-        table.add_row(run.label, *(f"{score:.2f}" for score in run.scores.values()))
+    for result in results.values():
+        columns = ([scores[column] for scores in result.scores] for column in result.scores[0])
+        table.add_row(result.label, *map(mean_and_deviation, columns))
     print()
-    say(f"Test part: {len(data.y_test)} pictures, {positives} of them of the digit {DIGIT}; threshold: probability 0.5")
-    Console().print(table)
-    plain, weighted = runs
-    say(trade_off(weighted.label, plain.scores, weighted.scores))
-    say(f"With {positives} positives in the test, one picture more or less is {1 / positives:.2f} of recall.")
+    say(
+        f"On {len(all_data[0].x_test)} other pictures, all answers known: mean ± standard deviation over "
+        f"{len(all_data)} seeds, which draw pictures, missing answers and first weights. F1 (at probability 0.5) and "
+        "AP (average precision, which depends on no threshold) are means over the questions."
+    )
+    Console(width=max(80, Console().width)).print(table)
+    for sentence in what_it_says(results):
+        say(sentence, "* ")
 
 
-def trade_off(label, plain, weighted):
-    """What the weighted loss bought and what it cost, in words that fit the numbers."""
-    recall = f"from {plain['recall']:.2f} to {weighted['recall']:.2f}"
-    precision = f"from {plain['precision']:.2f} to {weighted['precision']:.2f}"
-    ranking = f"from {plain['average precision']:.2f} to {weighted['average precision']:.2f}"
-    if weighted["recall"] > plain["recall"] and weighted["precision"] < plain["precision"]:
-        change = f"{label} raised recall {recall} at the cost of precision, which fell {precision}."
-    else:
-        change = f"With {label}, recall went {recall} and precision {precision}."
-    return f"{change} Average precision, which depends on no threshold, went {ranking}."
+def what_it_says(results):
+    """What the table shows and what it does not, with its numbers."""
+    zero, by_hand, masked = (results[way] for way in (ZERO, BY_HAND, MASKED))
+    gap = {score: abs(mean_of(masked, score) - mean_of(zero, score)) for score in ("F1", "AP")}
+    worse = "less" if gap["AP"] < gap["F1"] else "no less"
+    same = abs(mean_of(masked, "F1") - mean_of(by_hand, "F1")) < 0.01
+    return [
+        f"A correct mask by hand is {'as good' if same else 'another thing here'}: F1 {mean_of(by_hand, 'F1'):.3f}, "
+        f"Masked {mean_of(masked, 'F1'):.3f}. Masked is such a mask, of any loss, tested and saved with the model.",
+        f"Missing counted as 0 harms the ranking {worse} than the threshold: its AP is {gap['AP']:.3f} away from that "
+        f"of Masked, its F1 {gap['F1']:.3f}.",
+        "Answers are missing at random here. Where it depends on the answer whether it is missing, probabilities are "
+        "biased with any mask.",
+    ]
 
 
 def describe(model, data):
     """All that must survive saving, as JSON keeps it: every number with every bit."""
-    logits = model.predict(data.x_test, verbose=0)[:, 0]
+    logits = logits_of(model, data.x_test)
     loss = model.loss
     return {
         "loss class": f"{type(loss).__module__}.{type(loss).__qualname__}",
         **{f"option {name}": value for name, value in loss.get_config().items()},
+        "loss": repr(loss),
         "dtype": loss.dtype,
         "loss on the test part": float(loss(data.y_test, logits)),
-        "predictions": logits.tolist(),
+        "predictions": logits.ravel().tolist(),
         "optimizer steps": steps_of(model),
     }
 
@@ -223,10 +344,10 @@ def report_from_fresh_process(model, data_file, report_file, verbose):
 
 def one_more_epoch(model, data, verbose=0):
     """Goes on training; the loss on the training part before and after, and the optimizer's step count."""
-    keras.utils.set_random_seed(SEED + 1)  # the same batches in both processes
-    before = model.evaluate(data.x_train, data.y_train, verbose=0)
-    model.fit(data.x_train, data.y_train, verbose=verbose)
-    after = model.evaluate(data.x_train, data.y_train, verbose=0)
+    keras.utils.set_random_seed(SEED_OF_LAST_EPOCH)  # the same batches in both processes
+    before = model.evaluate(data.x_train, data.y_train, batch_size=BATCH, verbose=0)
+    model.fit(data.x_train, data.y_train, batch_size=BATCH, verbose=verbose)
+    after = model.evaluate(data.x_train, data.y_train, batch_size=BATCH, verbose=0)
     return {"before": before, "after": after, "optimizer steps": steps_of(model)}
 
 
@@ -261,16 +382,14 @@ def check_same(saved, loaded):
 
 def print_reload(saved, report, unsaved):
     """What was checked after loading, and how training went on there and in the process that never saved."""
-    options = {name.removeprefix("option "): value for name, value in saved.items() if name.startswith("option ")}
     print()
     say(
-        "The weighted model, saved and loaded in a process that had imported only keras and keras_lossbox, has to the "
-        "last bit the same"
+        "The model with Masked, saved and loaded in a process that had imported only keras and keras_lossbox, has to "
+        "the last bit the same"
     )
-    say(saved["loss class"], "  loss class   ")
-    say(", ".join(f"{name}={value!r}" for name, value in options.items()), "  options      ")
+    say(saved["loss"], "  loss         ")
     say(saved["dtype"], "  dtype        ")
-    say(f"{saved['loss on the test part']!r} on the test part", "  loss         ")
+    say(f"{saved['loss on the test part']!r} on the test part", "  value        ")
     say(f"all {len(saved['predictions'])} of the test part", "  predictions  ")
     more = report["one more epoch"]
     difference = unsaved["after"] - more["after"]
@@ -287,47 +406,54 @@ def say(text, label=""):
     print(textwrap.fill(text, 80, initial_indent=label, subsequent_indent=" " * len(label), break_long_words=False))
 
 
-def draw(runs, data, path):
-    """The picture: how both losses fell, and which precision each model has at which recall."""
+def draw(results, data, path):
+    """The picture: F1 of each way, and which precision two of them have at which recall."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure  # not pyplot, which may want a display and keeps every figure
 
-    with rc_context({"font.size": 13, "lines.linewidth": 2.2}):
-        figure = Figure(figsize=(11, 5), layout="constrained")
-        left, right = figure.subplots(1, 2)
-        for run, style in zip(runs, ({"color": "#0072b2", "linestyle": "--"}, {"color": "#d55e00"}), strict=True):
-            draw_training(left, run, data, style)
-            draw_precision_and_recall(right, run, data, style)
-        left.axhline(1, color="0.6", linewidth=1.2)
-        left.annotate("1 = best constant guess", (EPOCHS, 1), (0, 4), textcoords="offset points", ha="right")
-        left.set(xlabel="epoch", ylabel="training loss / loss of best constant guess", ylim=(0, None))
-        left.set_title("Training: each loss in units of its own baseline", fontsize=13)
-        right.plot([], [], "o", color="0.3", markersize=9, label="at probability 0.5")
-        right.set(xlabel="recall", ylabel="precision", xlim=(-0.02, 1.02), ylim=(-0.02, 1.04))
-        right.set_title(f"Test: {len(data.y_test)} pictures, {data.y_test.sum():.0f} positives", fontsize=13)
-        left.legend(loc="upper right")
-        right.legend(loc="lower left", title="AP: average precision")
-        figure.savefig(path, dpi=150)
+    with rc_context({"font.size": 14, "lines.linewidth": 2.4}):
+        figure = Figure(figsize=(12, 5.2), layout="constrained")
+        left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))
+        draw_scores(left, results)
+        for way, color, line in ((ZERO, ORANGE, "--"), (MASKED, BLUE, "-")):
+            draw_precision_and_recall(right, results[way], data, color, line)
+        right.plot([], [], "o", color="0.3", markersize=10, label="at probability 0.5")
+        right.set(xlabel="recall", ylabel="precision", xlim=(-0.02, 1.02), ylim=(0.38, 1.02))
+        right.set_title("Ranking suffers less than the threshold", fontsize=14)
+        right.legend(loc="lower left")
+        figure.savefig(path, dpi=120)
 
 
-def draw_training(axes, run, data, style):
-    """The training loss over its own baseline: the two losses differ in scale, so the raw numbers do not compare."""
-    baseline = best_constant_loss(run.model.loss, data.y_train)
-    epochs = range(1, len(run.history) + 1)
-    axes.plot(epochs, np.divide(run.history, baseline), label=f"{run.label} (baseline {baseline:.3f})", **style)
+def draw_scores(axes, results):
+    """A bar for each way, with the standard deviation over the seeds."""
+    ways = list(results)[::-1]
+    for place, way in enumerate(ways):
+        scores = [scores["F1"] for scores in results[way].scores]
+        color = {ZERO: ORANGE, MASKED: BLUE}.get(way, "0.65")
+        mean = average(scores)
+        if np.isnan(mean):
+            axes.text(0.01, place, "nan", va="center", color="0.3")
+            continue
+        spread = np.nan_to_num(deviation(scores))
+        axes.barh(place, mean, xerr=spread, color=color, height=0.62, ecolor="0.2", capsize=4)
+        axes.text(mean + spread + 0.02, place, f"{mean:.2f}", va="center", color="0.2")
+    axes.set_yticks(range(len(ways)), [results[way].label for way in ways])
+    axes.set(
+        xlabel="F1 at probability 0.5, mean of six questions",
+        xlim=(0, 1.15),
+        ylim=(-0.6, len(ways) - 0.4),
+        xticks=np.linspace(0, 1, 6),
+    )
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_title(f"{MISSING:.0%} of the labels missing", fontsize=14)
 
 
-def best_constant_loss(loss, labels):
-    """The loss of the best answer that ignores the picture: the odds of a positive, times its weight, for all."""
-    odds = (loss.pos_weight or 1) * labels.mean() / (1 - labels.mean())
-    return float(loss(labels, np.full_like(labels, np.log(odds))))
+def draw_precision_and_recall(axes, result, data, color, line):
+    """The curve over all thresholds, the answers to all questions taken together, with a dot at probability 0.5."""
+    from sklearn.metrics import precision_recall_curve, precision_score, recall_score
 
-
-def draw_precision_and_recall(axes, run, data, style):
-    """The curve over all thresholds, with a dot where the probability 0.5 lies."""
-    from sklearn.metrics import precision_recall_curve
-
-    precision, recall, _ = precision_recall_curve(data.y_test, run.logits)
-    label = f"{run.label} (AP {run.scores['average precision']:.2f})"
-    axes.step(recall, precision, where="post", label=label, **style)
-    axes.plot(run.scores["recall"], run.scores["precision"], "o", color=style["color"], markersize=9)
+    labels, logits = data.y_test.ravel(), result.logits.ravel()
+    precision, recall, _ = precision_recall_curve(labels, logits)
+    axes.step(recall, precision, where="post", label=result.label, color=color, linestyle=line)
+    dot = recall_score(labels, logits > 0), precision_score(labels, logits > 0, zero_division=0)
+    axes.plot(*dot, "o", color=color, markersize=10)

@@ -49,7 +49,11 @@ def test_get_of_a_serialised_loss_is_that_loss():
         ("hubber", {}, "no loss is named 'hubber'. Did you mean 'huber'.*Available: asymmetric_loss"),
         ("keras>Huber", {}, "no loss is named 'keras>Huber'"),
         ("", {}, "no loss is named ''"),
-        ("huber", {"dleta": 1}, "Huber: no option is called 'dleta'. Options: delta, reduction, name, dtype"),
+        (
+            "huber",
+            {"dleta": 1},
+            "Huber: no option is called 'dleta'. Did you mean 'delta'\\? Options: delta, reduction",
+        ),
         ("huber", {"delta": -1}, "Huber: `delta` must be a finite number > 0. Received: delta=-1"),
         (3, {}, "`identifier` must be a name, a serialised loss, or a loss .* Received: 3"),
         (None, {}, "`identifier` must be"),

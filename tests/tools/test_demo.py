@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import re
 import subprocess
 import sys
 import zipfile
@@ -14,12 +15,16 @@ from keras_lossbox.tools import demo
 pytestmark = pytest.mark.xdist_group("demo")
 
 
+SEEDS = 2
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """One full run, with its second process: the exit code, what it printed, and its folder."""
+    """A run of two seeds, with its second process: the exit code, what it printed, and its folder."""
     folder = tmp_path_factory.mktemp("demo") / "new" / "folder"
     printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
+    with contextlib.redirect_stdout(printed), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demo, "SEEDS", range(SEEDS))
         code = main(["demo", "--output", str(folder)])
     return code, printed.getvalue(), folder
 
@@ -34,36 +39,61 @@ def test_succeeds_and_leaves_two_complete_files(finished):
     assert picture.rstrip().endswith(b"IEND\xaeB`\x82")
 
 
-def test_prints_the_table(finished):
+def test_the_table_shows_what_a_mask_is_for(finished):
     lines = finished[1].splitlines()
-    header = next(line for line in lines if "recall" in line)
-    assert [cell.strip() for cell in header.strip("┃").split("┃")] == [
-        "loss",
-        "recall",
-        "precision",
-        "F1",
-        "average precision",
-    ]
-    plain, weighted = (line.strip("│").split("│") for line in lines if line.startswith("│"))
-    assert plain[0].strip() == "plain"
-    assert weighted[0].strip() == "pos_weight=32.44"  # 811 negatives, 25 positives
-    assert all(0 < float(score) <= 1 for score in plain[1:] + weighted[1:])
-    assert float(weighted[1]) > float(plain[1])  # recall: what the weight is for
+    header = next(line for line in lines if "F1" in line and "┃" in line)
+    assert [cell.strip() for cell in header.strip("┃").split("┃")] == ["loss and labels", "F1", "AP", "Brier"]
+    rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in lines if line.startswith("│")]
+    assert [row[0] for row in rows] == [way.label for way in demo.WAYS]
+    assert rows[0][1:] == ["nan"] * 3  # what Keras gives
+    f1, precision, brier = ([float(row[column].split(" ± ")[0]) for row in rows[1:]] for column in (1, 2, 3))
+    complete, zero, by_hand, masked, none_missing = f1
+    assert complete < 0.8 < masked < none_missing
+    assert zero < 0.6
+    assert abs(masked - by_hand) <= 0.01
+    assert precision[1] > 0.9  # the ranking of "missing counted as 0"
+    assert brier[3] < 0.06 < brier[1]
+
+
+def test_says_what_is_true_beside_it(finished):
+    printed = " ".join(finished[1].split())
+    assert "A correct mask by hand is as good: F1 0.9" in printed
+    assert "harms the ranking less than the threshold" in printed
+    assert "missing at random here" in printed
 
 
 def test_shows_progress_and_what_came_back(finished):
     printed = finished[1]
-    assert f"Epoch {demo.EPOCHS}/{demo.EPOCHS}" in printed
-    assert "loss class   keras_lossbox.losses.binary.BinaryCrossentropy\n" in printed
-    assert "pos_weight=32.44\n" in printed
-    steps = 27 * demo.EPOCHS  # 836 pictures in batches of 32
-    assert f"from step {steps} to {steps + 27}" in " ".join(printed.split())
+    assert f"{SEEDS}/{SEEDS}" in printed
+    assert "6 yes/no questions about each of 898 handwritten digits" in " ".join(printed.split())
+    assert "loss         Masked(loss=BinaryCrossentropy(from_logits=True))\n" in printed
+    assert "all 5394 of the test part" in printed  # 899 pictures, six questions
+    steps = 15 * demo.EPOCHS  # 898 pictures in batches of 64
+    assert f"from step {steps} to {steps + 15}" in " ".join(printed.split())
+    # Training on is not repeatable to the last bit where threads share the work: what is compared is how it went.
+    assert re.search(r"the same to the last bit\.|which differs by -?[\d.]+e-\d+", " ".join(printed.split()))
+
+
+@pytest.mark.matrix
+def test_complete_rows_are_few():
+    """The expected number is 0.4^6 of 898 = 3.7."""
+    counts = [int(demo.complete_rows(demo.load_data(seed).y_train).sum()) for seed in range(20)]
+    assert 3 < demo.average(counts) < 4.5
+
+
+def test_the_mask_by_hand_is_the_formula(rng):
+    """Against numpy in float64: the mean over what is known of log(1 + e^z) - y z."""
+    logits, labels = rng.normal(size=(7, 6)), rng.integers(0, 2, (7, 6)).astype("float64")
+    labels[rng.random((7, 6)) < 0.5] = float("nan")
+    expected = demo.np.nanmean(demo.np.logaddexp(0, logits) - labels * logits)
+    assert float(demo.mask_by_hand(labels.astype("float32"), logits.astype("float32"))) == pytest.approx(expected, 1e-5)
 
 
 @pytest.fixture
 def short_demo(monkeypatch):
-    """The demo with one epoch and, in place of the second process, a loaded model that is equal to the saved one."""
+    """One seed, one epoch, one way and, in place of the second process, a loaded model equal to the saved one."""
     monkeypatch.setattr(demo, "EPOCHS", 1)
+    monkeypatch.setattr(demo, "SEEDS", range(1))
 
     def equal(workspace, data, quiet):
         model = demo.keras.saving.load_model(workspace / "model.keras")
@@ -73,28 +103,40 @@ def short_demo(monkeypatch):
     return equal
 
 
+def test_a_model_started_anew_is_a_new_one(monkeypatch):
+    """The model that is compiled once and trained for seed 0, then 1, ends where one trained for 1 alone does."""
+    monkeypatch.setattr(demo, "EPOCHS", 1)
+    ends = []
+    for seeds in (range(2), range(1, 2)):
+        monkeypatch.setattr(demo, "SEEDS", seeds)
+        ends.append(demo.train(demo.MASKED, [demo.load_data(seed) for seed in seeds], quiet=True))
+    assert demo.np.array_equal(ends[0].logits, ends[1].logits)
+    assert demo.steps_of(ends[0].model) == demo.steps_of(ends[1].model) == 15
+
+
 @pytest.mark.matrix
 def test_a_mismatch_is_a_sentence_and_leaves_nothing(short_demo, monkeypatch, tmp_path, capsys):
     def tampered(workspace, data, quiet):
         report = short_demo(workspace, data, quiet)
-        report["loaded"]["option pos_weight"] = 1.0
+        report["loaded"]["option ignore"] = -1
         return report
 
     monkeypatch.setattr(demo, "in_fresh_process", tampered)
     assert main(["demo", "--quiet", "--output", str(tmp_path)]) == 1
     sentence = capsys.readouterr().err
-    assert "option pos_weight (32.44 was saved, 1.0 was loaded)" in sentence
+    assert "option ignore ('nan' was saved, -1 was loaded)" in sentence
     assert sentence.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.matrix
 def test_quiet_prints_results_only(short_demo, tmp_path, capsys):
     assert main(["demo", "--quiet", "--output", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
-    assert "average precision" in printed
-    assert "to the last bit" in printed
-    assert "Epoch" not in printed
-    assert "Training with" not in printed
+    assert "Brier" in printed
+    assert "to the last bit" in " ".join(printed.split())
+    assert "━━━ " not in printed
+    assert "questions about each" not in printed
 
 
 @pytest.fixture
@@ -128,26 +170,27 @@ def test_a_failing_second_process_is_a_sentence(monkeypatch):
     monkeypatch.setattr(demo.subprocess, "run", lambda *args, **kwargs: failed)
     monkeypatch.setattr(demo.np, "savez", lambda *args, **kwargs: None)
     with pytest.raises(demo.DemoError, match="could not load and train the saved model: TypeError: no such class"):
-        demo.in_fresh_process(demo.Path(), demo.Data(*[None] * 4), quiet=True)
+        demo.in_fresh_process(demo.Path(), demo.Data(*[None] * 5), quiet=True)
 
 
-def test_the_sentence_about_the_trade_off_fits_the_numbers():
-    low = {"recall": 0.2, "precision": 0.9, "average precision": 0.7}
-    high = {"recall": 0.8, "precision": 0.4, "average precision": 0.6}
-    paid = demo.trade_off("pos_weight=9", low, high)
-    assert "raised recall from 0.20 to 0.80 at the cost of precision, which fell from 0.90 to 0.40" in paid
-    assert "Average precision, which depends on no threshold, went from 0.70 to 0.60" in paid
-    assert "at the cost" not in demo.trade_off("pos_weight=9", high, low)
-    assert "at the cost" not in demo.trade_off("pos_weight=9", low, {**high, "precision": 0.9})
+def results(**f1_and_ap):
+    ways = {"zero": demo.ZERO, "by_hand": demo.BY_HAND, "masked": demo.MASKED}
+    return {ways[name]: demo.Result("", [{"F1": f1, "AP": ap}], None, None) for name, (f1, ap) in f1_and_ap.items()}
 
 
-def test_the_best_constant_guess_is_a_minimum():
-    labels = demo.np.array([1.0, 0.0, 0.0, 0.0, 0.0], "float32")
-    for pos_weight in (None, 7.0):
-        loss = demo.keras_lossbox.BinaryCrossentropy(from_logits=True, pos_weight=pos_weight)
-        best = demo.best_constant_loss(loss, labels)
-        constants = [float(loss(labels, demo.np.full(5, logit, "float32"))) for logit in demo.np.linspace(-4, 4, 81)]
-        assert min(constants) == pytest.approx(best, abs=1e-3)
+def test_the_sentences_fit_the_numbers():
+    by_hand, less, _ = demo.what_it_says(results(zero=(0.3, 0.96), by_hand=(0.95, 0.98), masked=(0.95, 0.98)))
+    assert "as good: F1 0.950, Masked 0.950" in by_hand
+    assert "ranking less than the threshold: its AP is 0.020 away from that of Masked, its F1 0.650" in less
+    by_hand, less, _ = demo.what_it_says(results(zero=(0.9, 0.5), by_hand=(0.5, 0.98), masked=(0.95, 0.98)))
+    assert "as good" not in by_hand
+    assert "ranking no less than the threshold" in less
+
+
+def test_mean_and_deviation():
+    assert demo.mean_and_deviation([1.0, 2.0, 3.0]) == "2.000 ± 1.000"  # with n - 1
+    assert demo.mean_and_deviation([0.5]) == "0.500"
+    assert demo.mean_and_deviation([float("nan")] * 2) == "nan"
 
 
 @pytest.mark.matrix

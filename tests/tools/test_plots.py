@@ -454,7 +454,7 @@ def test_losses_on_the_command_line():
 @pytest.mark.parametrize(
     "words, code, message",
     [
-        ("huber --dleta 2", 2, "Huber: no option is called 'dleta'. Options: delta,"),
+        ("huber --dleta 2", 2, "Huber: no option is called 'dleta'. Did you mean 'delta'? Options: delta,"),
         ("huber --out huber.png", 2, "Huber: no option is called 'out'"),  # and no short form of --output
         ("huber --delta -2", 2, "Huber: `delta` must be a finite number > 0. Received: delta=-2"),
         ("hubber", 2, "no loss is named 'hubber'. Did you mean 'huber'?"),
