@@ -5,8 +5,9 @@ from typing import Any
 import keras
 
 from keras_lossbox.core import compiled, host
-from keras_lossbox.core.adapt import adapt, deserialize
+from keras_lossbox.core.adapt import adapt
 from keras_lossbox.core.construction import names_in_errors
+from keras_lossbox.core.options import deserialize
 from keras_lossbox.core.registry import PACKAGE, snake_case
 from keras_lossbox.functions.elementary import divide_no_nan
 

@@ -55,14 +55,6 @@ def counterpart(loss):
     return None
 
 
-def deserialize(config):
-    """The loss that a serialised one describes; of a registered class that is no loss, nothing is constructed."""
-    registered = keras.saving.get_registered_object(config.get("registered_name") or config.get("class_name"))
-    if registered is not None and not (isinstance(registered, type) and issubclass(registered, keras.losses.Loss)):
-        raise TypeError
-    return keras.losses.deserialize(config)
-
-
 def check_is_storable(loss):
     """Some of Keras's losses forget options, and all of them their dtype, when they are saved (Huber its delta)."""
     again = keras.losses.deserialize(keras.losses.serialize(loss))

@@ -2,9 +2,11 @@
 
 import abc
 import contextlib
+import contextvars
 import difflib
 import functools
 import inspect
+import json
 
 from keras_lossbox.core import elsewhere, options
 from keras_lossbox.core.registry import PACKAGE, did_you_mean
@@ -36,12 +38,22 @@ class ConstructThenFreeze(abc.ABCMeta):
 
     def __call__(cls, *args, **kwargs):
         parameters = parameters_of(cls)
-        unknown = sorted(set(kwargs) - set(parameters)) if cls.__module__.startswith(f"{PACKAGE}.") else None
+        of_user = cls.__module__.split(".")[0] != PACKAGE
+        unknown = sorted(set(kwargs) - set(parameters))
         if unknown:  # Python's own message would name the base class that the option was passed on to
-            raise TypeError(f"{cls.__name__}: unexpected option {unknown[0]!r}.{hints(unknown[:1], parameters)}")
+            why = " (one that is taken out of **kwargs would not be saved: name it in the signature)" if of_user else ""
+            raise TypeError(f"{cls.__name__}: unexpected option {unknown[0]!r}{why}.{hints(unknown[:1], parameters)}")
         with names_in_errors(cls.__name__):
             loss = super().__call__(*args, **kwargs)
-        loss.get_config()  # an option that the constructor forgot to store shows here, not when a model is saved
+        if "reduction" not in loss.__dict__:
+            raise TypeError(
+                f"{cls.__name__}: its constructor must call super().__init__(**kwargs), and a dataclass must do so in "
+                "its __post_init__"
+            )
+        config = loss.get_config()  # an option that the constructor forgot to store shows here, not in saving a model
+        if of_user:
+            check_passed_on(cls, args, config)
+            check_comes_back(cls, config)
         loss.__dict__["_frozen"] = True
         return loss
 
@@ -50,6 +62,58 @@ class ConstructThenFreeze(abc.ABCMeta):
         own = inspect.signature(cls.__init__).parameters
         passed_on = [p.replace(kind=p.KEYWORD_ONLY) for name, p in parameters_of(cls).items() if name not in own]
         return inspect.Signature([p for p in list(own.values())[1:] if p.kind is not p.VAR_KEYWORD] + passed_on)
+
+
+_coming_back = contextvars.ContextVar("whether a loss is being made from the configuration of another", default=False)
+
+
+def check_comes_back(cls, config):
+    """Refuses a loss that a saved model would bring back as another, or not at all."""
+    if _coming_back.get():
+        return
+    try:
+        saved = json.loads(json.dumps(config))
+    except TypeError:  # an object of the user's, which only Keras may know how to save
+        return
+    token = _coming_back.set(True)
+    try:
+        again = cls.from_config(saved).get_config()
+    except Exception as error:
+        raise TypeError(f"{cls.__name__}: a saved model could not make it again from {config}: {error}") from error
+    finally:
+        _coming_back.reset(token)
+    for name, value in config.items():
+        if repr(again[name]) != repr(value):  # (NaN does not equal itself)
+            raise TypeError(
+                f"{cls.__name__}: `{name}` would not come back from a saved model as it is: {options.shortened(value)} "
+                f"would be {options.shortened(again[name])}. Store each parameter of the constructor as it was given, "
+                "under its name, and let dicts have strings as keys"
+            )
+
+
+def check_signature(cls):
+    """Refuses a constructor with a parameter that a configuration could not give by its name."""
+    for parameter in list(inspect.signature(cls.__init__).parameters.values())[1:]:
+        if parameter.kind is parameter.POSITIONAL_ONLY:
+            raise TypeError(
+                f"{cls.__name__}: its constructor's parameter `{parameter.name}` cannot be given by name, as a saved "
+                "model does; remove the `/`"
+            )
+
+
+def check_passed_on(cls, args, config):
+    """Refuses values of an *args that are not those of its base's parameters: they would not be saved."""
+    own = list(inspect.signature(cls.__init__).parameters.values())[1:]
+    rest = next((p for p in own if p.kind is p.VAR_POSITIONAL), None)
+    if rest is None:
+        return
+    named = own.index(rest)
+    inherited = [name for name in parameters_of(cls) if name not in {p.name for p in own}]
+    for number, value in enumerate(args[named:]):
+        if number >= len(inherited) or repr(config[inherited[number]]) != repr(options.to_config(value)):
+            raise TypeError(
+                f"{cls.__name__}: what `*{rest.name}` holds would not be saved. Give the constructor's parameters names"
+            )
 
 
 def hints(unknown, known):

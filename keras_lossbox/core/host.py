@@ -47,6 +47,11 @@ def in_from_import(depth):
     return frame.f_code.co_code[frame.f_lasti] == dis.opmap["IMPORT_FROM"]
 
 
+def is_variable(x):
+    """Whether it is a variable of Keras or of TensorFlow."""
+    return isinstance(x, keras.Variable) or (ON_TENSORFLOW and isinstance(x, tf.Variable))
+
+
 def operation(x):
     """The operation that gives a tensor of a TensorFlow graph; None for eager tensors and other backends."""
     found = getattr(x, "op", None)

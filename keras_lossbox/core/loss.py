@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_lossbox.core import compiled, host, options, reduction, replicas, shapes
@@ -21,12 +22,13 @@ from keras_lossbox.core.construction import (
     DEFAULT_REDUCTION,
     ConstructThenFreeze,
     check_call,
+    check_signature,
     hints,
     names_in_errors,
     parameters_of,
     set_constructor,
 )
-from keras_lossbox.core.options import Choice, to_config
+from keras_lossbox.core.options import Choice, from_config, to_config
 from keras_lossbox.core.reduction import Score
 from keras_lossbox.core.registry import PACKAGE, __version__, available, register_of_user, snake_case
 from keras_lossbox.core.targets import Real
@@ -100,6 +102,8 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
         if "call" in formula and "compute" not in formula:
             check_call(cls, used=cls.compute is Loss.compute)
         if users:
+            if "__init__" in vars(cls):
+                check_signature(cls)
             register_of_user(cls, package)
 
     def __init__(self, name: str | None = None, reduction: str | None = DEFAULT_REDUCTION, dtype: Any = None) -> None:
@@ -133,7 +137,10 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
         """The loss in `compute_dtype`; under `tf.distribute` this replica's share of it."""
         score = self.score(self.prepare(y_true, y_pred, sample_weight))
         loss = self.finish(reduction.reduced(score, self.reduction))
-        return loss if score.divisor is None else replicas.share(loss)
+        if score.divisor is not None:
+            return replicas.share(loss)
+        of_vectors = len(loss.shape) == 2 and np.ndim(y_pred) == 1  # `axis=None`: they were aligned as (n, 1)
+        return ops.squeeze(loss, -1) if of_vectors else loss
 
     def prepare(self, y_true: Any, y_pred: Any, sample_weight: Any = None, check_labels: bool = True) -> Batch:
         """Labels, predictions, weights and mask as a `Batch`: converted, aligned, checked, without what is masked."""
@@ -232,6 +239,8 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
             " The configuration was probably saved by a newer version of the package that defines this loss "
             f"({PACKAGE} here is {__version__}).",
         )
+        if cls.__module__.split(".")[0] != PACKAGE:  # whose options know by themselves what they take
+            config = from_config(config)
         return cls(**config)
 
     @classmethod
@@ -279,7 +288,7 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
         """Options with one number for each label or class must have as many as `y_pred` has of them."""
         for name, option in options.declared(type(self)).items():
             value = getattr(self, name)
-            if isinstance(value, list):
+            if isinstance(value, tuple):
                 option.check_length(value, targets.label_count(y_pred), targets.label_axis, y_pred)
 
     def _with_weights(self, batch, sizes, sample_weight, layer_mask):
@@ -328,7 +337,8 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
         defaults = {name: parameter.default for name, parameter in parameters_of(type(self)).items()}
         defaults |= {"name": f"lossbox_{snake_case(type(self).__name__)}", "dtype": keras.config.floatx()}
         now = {name: getattr(self, name) for name in defaults} | {"dtype": self._policy_name}
-        changed = [f"{name}={value!r}" for name, value in now.items() if value != defaults[name]]
+        shown = {name: list(value) if isinstance(value, tuple) else value for name, value in now.items()}
+        changed = [f"{name}={value!r}" for name, value in shown.items() if value != defaults[name]]
         return f"{type(self).__name__}({', '.join(changed)})"
 
 

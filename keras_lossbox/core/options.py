@@ -3,8 +3,8 @@
     class Huber(Loss):
         delta = Number(1.0, low=0, above=True)
 
-A value is checked and converted where the constructor assigns it. What is kept is a bool, int, float, str, list
-or None, whatever was given (numpy, tensors, variables), so that it can be stored in a config as it is.
+A value is checked and converted where the constructor assigns it. What is kept is a bool, int, float, str, tuple
+or None, whatever was given (numpy, tensors, lists), so that it can be stored in a config and nothing can change it.
 """
 
 import functools
@@ -14,6 +14,8 @@ import numbers
 
 import keras
 import numpy as np
+
+from keras_lossbox.core import host
 
 REQUIRED = inspect.Parameter.empty  # the default of an option that has none
 
@@ -33,6 +35,14 @@ def to_python(value):
     return value
 
 
+def check_no_variable(value):
+    """A loss would keep the number that a variable has now, and not see a later one."""
+    if host.is_variable(value):
+        raise TypeError("a variable, whose changes the loss would not see: give its value, and for another a new loss")
+    for item in value if isinstance(value, (list, tuple)) else ():
+        check_no_variable(item)
+
+
 def shortened(value):
     """`repr(value)` for an error, which nobody reads to the end of a long list."""
     text = repr(value)
@@ -46,7 +56,26 @@ def to_config(value):
         return {key: to_config(item) for key, item in value.items()}
     if isinstance(value, list):
         return [to_config(item) for item in value]
-    return keras.losses.serialize(value) if isinstance(value, keras.losses.Loss) else value
+    if isinstance(value, keras.losses.Loss):  # within a model Keras adds an id, which is another one each time
+        return {name: item for name, item in keras.losses.serialize(value).items() if name != "shared_object_id"}
+    return value
+
+
+def deserialize(config):
+    """The loss that a serialised one describes; of a registered class that is no loss, nothing is constructed."""
+    registered = keras.saving.get_registered_object(config.get("registered_name") or config.get("class_name"))
+    if registered is not None and not (isinstance(registered, type) and issubclass(registered, keras.losses.Loss)):
+        raise TypeError
+    return keras.losses.deserialize(config)
+
+
+def from_config(value):
+    """A value that `to_config` gave, with losses made again."""
+    if isinstance(value, dict) and {"class_name", "config"} <= value.keys():
+        return deserialize(value)
+    if isinstance(value, dict):
+        return {key: from_config(item) for key, item in value.items()}
+    return [from_config(item) for item in value] if isinstance(value, list) else value
 
 
 class Option:
@@ -74,6 +103,7 @@ class Option:
 
     def __set__(self, loss, value):
         try:
+            check_no_variable(value)
             parsed = None if value is None and self.optional else self.parse(to_python(value))
         except (TypeError, ValueError, LookupError, OverflowError, NotImplementedError) as error:
             # (a symbolic tensor, which has no value yet, raises the last)
@@ -82,7 +112,7 @@ class Option:
             raise ValueError(
                 f"`{self.name}` must be {self.allowed}{or_none}. Received: {self.name}={shortened(value)}{why}"
             ) from None
-        loss.__dict__[self.name] = parsed
+        loss.__dict__[self.name] = tuple(parsed) if isinstance(parsed, list) else parsed
 
     def parse(self, value):
         """The plain Python value to keep; raises TypeError or ValueError for a value that is not allowed."""

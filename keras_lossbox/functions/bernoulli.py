@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_lossbox.functions.elementary import inside_unit_interval, multiply_optional, side
+from keras_lossbox.functions.elementary import finite_logits, inside_unit_interval, multiply_optional, side
 
 
 def bernoulli(y_pred, from_logits):
@@ -50,6 +50,7 @@ class BernoulliOfLogits(Bernoulli):
 
     def __init__(self, z):
         super().__init__(z)
+        z = -finite_logits(-finite_logits(z))
         self.z = z
         z_side = side(z)
         self.z_positive = z_side > 0

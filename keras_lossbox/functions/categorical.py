@@ -3,7 +3,14 @@
 import keras
 from keras import ops
 
-from keras_lossbox.functions.elementary import inside_unit_interval, is_small, mean, one_minus_exp, sizes_of
+from keras_lossbox.functions.elementary import (
+    finite_logits,
+    inside_unit_interval,
+    is_small,
+    mean,
+    one_minus_exp,
+    sizes_of,
+)
 from keras_lossbox.functions.labels import expected, smooth_classes, take_at_labels
 
 # The largest p of a softmax is one over Σ exp(z - max z), and on the CPU TensorFlow's softmax takes a tenth of the time
@@ -14,13 +21,14 @@ FROM_SOFTMAX = keras.config.backend() == "tensorflow"
 def categorical(y_pred, from_logits, axis):
     """The probabilities of all classes along `axis`; those that are given are divided by their sum, as in Keras."""
     if from_logits:
-        return Categorical(ops.log_softmax(y_pred, axis), None, axis=axis)
+        return Categorical(ops.log_softmax(finite_logits(y_pred), axis), None, axis=axis)
     p = inside_unit_interval(y_pred / ops.sum(y_pred, axis, keepdims=True))
     return Categorical(ops.log(p), p, axis=axis)
 
 
 def crossentropy(y, logits, axis):
     """-Σ_c y_c log p_c along `axis`, for rows of y of any sum."""
+    logits = finite_logits(logits)
     if is_small(logits):
         return -ops.sum(y * ops.log_softmax(logits, axis), axis)
     top, log_sum = log_sum_exp(logits, axis)

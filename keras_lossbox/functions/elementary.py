@@ -65,10 +65,22 @@ def side(x):
     return ops.stop_gradient(ops.sign(ops.sign(x) + 0.5))  # (a select takes three times as long)
 
 
+def finite_logits(z):
+    """Logits with -1e38 for -inf: then a class that is masked costs 0 where its label is 0. (0 times inf is NaN.)"""
+    return ops.where(z < -1e38, -1e38, z)
+
+
 def safe_sqrt(x):
     """The square root, with gradient 0 at 0 (a subgradient of a norm) where the square root's own is infinite."""
     zero = ops.equal(x, 0)
     return ops.where(zero, 0, ops.sqrt(ops.where(zero, 1, x)))
+
+
+def norm(x, axis):
+    """The Euclidean length along `axis`, with gradient 0 where it is 0; no square over- or underflows."""
+    largest = ops.stop_gradient(ops.max(ops.abs(x), axis, keepdims=True))
+    largest = ops.where(ops.isinf(largest), 1, largest)
+    return ops.max(largest, axis) * safe_sqrt(ops.sum(ops.square(divide_no_nan(x, largest)), axis))
 
 
 def unit_vectors(x, axis):

@@ -110,7 +110,7 @@ class BalancedBinaryCrossentropy(Binary):
     Shapes: y_true and y_pred alike, `(n, ..., labels)`; `(n,)` and `(n, 1)` are aligned.
 
     Raises:
-        ValueError: for an option out of its range, or different shapes.
+        ValueError: for an option out of its range, different shapes, or one label in each sample of `scope="sample"`.
 
     Example:
 
@@ -136,6 +136,11 @@ class BalancedBinaryCrossentropy(Binary):
 
     def _fraction_of_negatives(self, batch):
         y, valid = batch.y_true, batch.valid_entries
+        if self.scope == "sample" and all(size == 1 for size in y.shape[1:]):
+            raise ValueError(
+                '`scope` must be "batch" where a sample has one label, which alone is all of its positives or '
+                f"negatives: the loss would always be 0. Received: scope='sample', y_true.shape={tuple(y.shape)}"
+            )
         valid = ops.ones_like(y) if valid is None else ops.cast(valid, y.dtype) * ops.ones_like(y)
         axes = None if self.scope == "batch" else tuple(range(1, len(y.shape)))
         counts = tuple(ops.sum(x, axes, keepdims=True) for x in (valid * (1 - y), valid))

@@ -6,10 +6,10 @@ import keras
 from keras import ops
 
 from keras_lossbox.core import reduction
-from keras_lossbox.core.adapt import adapt, check_is_storable, deserialize
+from keras_lossbox.core.adapt import adapt, check_is_storable
 from keras_lossbox.core.construction import DEFAULT_REDUCTION
 from keras_lossbox.core.loss import Loss
-from keras_lossbox.core.options import Choice, Integer, Number, Option
+from keras_lossbox.core.options import Choice, Integer, Number, Option, deserialize
 from keras_lossbox.core.registry import register, snake_case
 from keras_lossbox.functions.elementary import divide_no_nan
 from keras_lossbox.functions.labels import NAN_LABEL
@@ -109,7 +109,7 @@ class WeightedSum(Loss):
 
     def __post_init__(self):
         weights = [1.0] * len(self.losses) if self.weights is None else self.weights
-        if not isinstance(weights, list) or len(weights) != len(self.losses):
+        if isinstance(weights, float) or len(weights) != len(self.losses):
             raise ValueError(
                 f"`weights` must be a list of {len(self.losses)} numbers, one per loss. Received: weights={weights!r}"
             )

@@ -97,8 +97,10 @@ class AsymmetricLoss(WeightedBinary):
         if_positive, if_negative = p.neg_log_p()
         p_m, one_minus_p = p.probabilities()
         if self.clip:
+            small = p_m < 0.5
+            rest = one_minus_p + self.clip  # 1 - p_m, with all its digits where p is almost 1
             p_m = ops.relu(p_m - self.clip)
-            if_negative = -ops.log1p(-p_m)
+            if_negative = -ops.where(small, ops.log1p(-ops.where(small, p_m, 0)), ops.log(ops.where(small, 1, rest)))
         factors = modulating_factor(one_minus_p, self.gamma_pos), modulating_factor(p_m, self.gamma_neg)
         factor_pos, factor_neg = map(ops.stop_gradient, factors) if self.detach_focal_weight else factors
         positive, negative = map(multiply_optional, y, self.label_weights(p))

@@ -54,7 +54,7 @@ class Quantile(Regression):
     delta = Number(None, low=0, above=True, keyword=True)
 
     def targets(self, y_pred):
-        return (targets.Repeated if isinstance(self.quantile, list) else targets.Real)(self.axis)
+        return (targets.Repeated if isinstance(self.quantile, tuple) else targets.Real)(self.axis)
 
     def formula(self, error):
         size = absolute(error) if self.delta is None else huber(error, self.delta) / self.delta

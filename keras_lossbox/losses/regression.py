@@ -11,7 +11,7 @@ from keras_lossbox.core import targets
 from keras_lossbox.core.loss import Loss
 from keras_lossbox.core.options import Choice, Flag, Integer
 from keras_lossbox.core.registry import register
-from keras_lossbox.functions.elementary import absolute, at_least, divide_no_nan, mean, safe_sqrt, unit_vectors
+from keras_lossbox.functions.elementary import absolute, at_least, divide_no_nan, mean, norm, safe_sqrt, unit_vectors
 
 
 class Regression(Loss):
@@ -264,9 +264,9 @@ class Norm(Loss):
     axes = Choice("last", "sample", keyword=True)
     jit_compile = True
 
-    def sum(self, x):
-        """The sum over these axes."""
-        return ops.sum(x, -1 if self.axes == "last" else tuple(range(1, len(x.shape))))
+    def axes_of(self, x):
+        """The axes of `x` that it sums over."""
+        return -1 if self.axes == "last" else tuple(range(1, len(x.shape)))
 
 
 @register
@@ -295,7 +295,7 @@ class L1Norm(Norm):
     """
 
     def call(self, y_true, y_pred):
-        return self.sum(absolute(y_true - y_pred))
+        return ops.sum(absolute(y_true - y_pred), self.axes_of(y_true))
 
 
 @register
@@ -326,4 +326,4 @@ class L2Norm(Norm):
     """
 
     def call(self, y_true, y_pred):
-        return safe_sqrt(self.sum(ops.square(y_true - y_pred)))
+        return norm(y_true - y_pred, self.axes_of(y_true))

@@ -417,6 +417,41 @@ def test_extreme_predictions_keep_value_and_gradient_finite(case, rng):
         assert not np.any(gradient)
 
 
+@every_case()
+def test_a_class_of_logit_minus_infinity(case, rng):
+    """A class, or a yes, that is masked: as good as one that is almost impossible. The oracle is a logit of -100."""
+    if case.kind not in ("binary", "one_hot", "indices") or case.inner.options.get("from_logits") is not True:
+        pytest.skip("no logits")
+    if case.inner.options.get("true_from_logits"):
+        pytest.skip("no label is 0")
+    y_true, y_pred = case.data(rng)
+    wrong = (y_true[0] if case.kind != "indices" else np.eye(y_pred.shape[-1])[y_true[0] % y_pred.shape[-1]]).argmin()
+    if case.kind != "indices" and y_true[0, wrong] != 0:
+        pytest.skip("every label is a yes")
+    masked, nearly = y_pred.copy(), y_pred.copy()
+    masked[0, wrong], nearly[0, wrong] = -np.inf, -100
+    value, gradient = evaluate(case.build(), y_true, masked)
+    expected, slope = evaluate(case.build(), y_true, nearly)
+    assert np.all(np.isfinite(gradient))
+    if getattr(case.inner.build(), "label_smoothing", 0) == 0 and abs(expected) < 20:
+        np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(gradient, slope, rtol=1e-4, atol=1e-6)
+    else:  # a label that is smoothed gives it a part, which costs as much as there are numbers
+        assert value >= expected
+
+
+@every_case()
+def test_options_are_numbers_that_nothing_changes(case):
+    """A variable would be frozen at its present number, and a list could be changed under a compiled model."""
+    for name, option in declared_options(case.cls).items():
+        value = getattr(case.build(), name)
+        assert not isinstance(value, (list, dict, np.ndarray)), name
+        if isinstance(option, Number):
+            for variable in (keras.Variable(0.5), [keras.Variable(0.5)] * 3):
+                with pytest.raises(ValueError, match=f"{case.name}: `{name}` must be .*variable"):
+                    case.build(**{name: variable})
+
+
 def counts(case, y_true, *place):
     return case.kind != "binary" or y_true[place] != case.options.get("ignore_class")
 

@@ -1,5 +1,6 @@
 """Writing an own loss: ten lines, registered by themselves, with all that the base class does."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -93,6 +94,102 @@ def test_an_option_that_is_not_stored_is_an_error_at_once():
 
     with pytest.raises(AttributeError, match="Forgetful: the constructor must store its parameter `margin`"):
         Forgetful()
+
+
+class Plain(box.Loss):
+    """With a formula, for constructors of odd signatures."""
+
+    def call(self, y_true, y_pred):
+        return ops.mean(ops.abs(y_true - y_pred), -1)
+
+
+def test_an_option_taken_out_of_kwargs_is_an_error():
+    class Popping(Plain):
+        def __init__(self, **kwargs):
+            self.alpha = kwargs.pop("alpha", 1.0)
+            super().__init__(**kwargs)
+
+    Popping(name="all right")
+    with pytest.raises(TypeError, match=r"Popping: unexpected option 'alpha' .*\*\*kwargs would not be saved"):
+        Popping(alpha=5.0)
+
+
+def test_args_are_those_of_the_base_or_an_error():
+    class Passing(box.Huber):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+
+    class Keeping(Plain):
+        def __init__(self, *weights, **kwargs):
+            super().__init__(**kwargs)
+            self.weights = weights
+
+    assert Passing.from_config(Passing(0.3, "sum").get_config()).delta == 0.3
+    with pytest.raises(TypeError, match=r"Keeping: what `\*weights` holds would not be saved"):
+        Keeping(1.0, 2.0)
+
+
+def test_a_parameter_without_a_name_is_an_error():
+    with pytest.raises(TypeError, match="Nameless: its constructor's parameter `alpha` cannot be given by name"):
+
+        class Nameless(Plain):
+            def __init__(self, alpha, /, **kwargs):
+                super().__init__(**kwargs)
+                self.alpha = alpha
+
+
+def test_a_dataclass_must_call_the_base():
+    @dataclasses.dataclass(eq=False)
+    class Unfinished(Plain):
+        alpha: float = 2.0
+
+    @dataclasses.dataclass(eq=False)
+    class Finished(Plain):
+        alpha: float = 2.0
+        reduction: str = "sum"
+
+        def __post_init__(self):
+            super().__init__(reduction=self.reduction)
+
+    with pytest.raises(TypeError, match="Unfinished: its constructor must call super.*a dataclass"):
+        Unfinished(3.0)
+    assert Finished.from_config(Finished(3.0).get_config()).alpha == 3.0
+
+
+class Holding(Plain):
+    """Any value as an option."""
+
+    def __init__(self, value, **kwargs):
+        super().__init__(**kwargs)
+        self.value = value
+
+
+@pytest.mark.parametrize("value", [{"a": 1.0}, [1, [2.0, None]], (1, 2), float("nan"), "x", box.Huber(0.3), [Plain()]])
+def test_what_comes_back_from_a_file_as_it_was(value, tmp_path):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    loss = Holding(value)
+    model.compile("sgd", loss=loss)
+    model.save(tmp_path / "m.keras")
+    again = keras.saving.load_model(tmp_path / "m.keras").loss
+    assert repr(again.get_config()) == repr(loss.get_config())
+    one, other = (x[0] if isinstance(x, (list, tuple)) else x for x in (again.value, value))
+    assert type(one) is type(other)
+
+
+@pytest.mark.parametrize("value", [{0: 1.0, 1: 20.0}, {"a": {1: 2}}])
+def test_what_would_come_back_as_something_else_is_an_error(value):
+    with pytest.raises(TypeError, match="Holding: `value` would not come back from a saved model as it is"):
+        Holding(value)
+
+
+def test_an_option_that_is_kept_as_something_else_is_an_error():
+    class Inverse(Plain):
+        def __init__(self, temperature=1.0, **kwargs):
+            super().__init__(**kwargs)
+            self.temperature = 1 / temperature
+
+    with pytest.raises(TypeError, match="Inverse: `temperature` would not come back .* 4.0 would be 0.25"):
+        Inverse(0.25)
 
 
 def test_a_loss_of_one_number_for_the_batch_refuses_weights_and_masks():

@@ -514,3 +514,12 @@ COUNTABLE = ["binary_crossentropy", "zero_one"]  # not the balanced loss, which 
 @given(data=classes(PLACES[:2]), more=st.data())
 def test_a_weight_of_two_is_the_row_twice(loss, reduction, data, more):
     check_a_weight_of_two_is_the_row_twice(loss, reduction, data, more)
+
+
+def test_balance_within_samples_of_one_label_is_an_error():
+    """Each would be all positives, or all negatives, and the loss 0 whatever is predicted."""
+    loss = box.BalancedBinaryCrossentropy(scope="sample")
+    for y, p in (([[1], [0]], [[0.5], [0.6]]), ([1, 0], [0.5, 0.6])):
+        with pytest.raises(ValueError, match='BalancedBinaryCrossentropy: `scope` must be "batch"'):
+            loss(y, p)
+    assert numpy(loss([[1, 0]], [[0.5, 0.6]])) > 0

@@ -422,3 +422,16 @@ def test_gamma_zero_is_the_weighted_cross_entropy(dtype):
             strict=True,
         ):
             assert_close(one, other, TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("clip", [1e-9, 1e-8, 1e-3, 0.05, 0.9])
+@pytest.mark.parametrize("z", [-40.0, -2.0, 0.0, 2.0, 16.0, 40.0])
+def test_a_shift_of_any_size(clip, z):
+    """Oracle: numpy's long double; p - clip rounds to 1 in float32, where 1 - p + clip has all its digits."""
+    q = 1 / (1 + np.exp(np.longdouble(z)))  # 1 - p
+    p_m = max(1 - q - clip, 0)
+    expected = -(p_m**4) * np.log(q + clip) if p_m else 0
+    loss = box.AsymmetricLoss(clip=clip, from_logits=True)
+    value, gradient = value_and_gradient(lambda x: loss([[0.0]], x), np.array([[z]], "float32"))
+    np.testing.assert_allclose(value, np.float64(expected), rtol=2e-5, atol=1e-7)
+    assert np.isfinite(gradient).all()

@@ -641,6 +641,20 @@ def test_weights_of_samples(loss, mode):
     assert_close(same(y, x, 3.0), 3 * float(same(y, x)), 10 * TOLERANCE[PRECISE])  # one number multiplies the loss
 
 
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="unknown sizes")
+@pytest.mark.parametrize("of", ["samples", "pixels"])
+def test_weights_whose_sizes_only_the_run_knows(of):
+    """Of one number for each sample they multiply values, as where that is known."""
+    import tensorflow as tf
+
+    y, p = np.array([[0, 1, 1], [1, 0, 0]], "float32"), np.array([[0.2, 0.3, 0.9], [0.1, 0.5, 0.4]], "float32")
+    w = np.array([[2.0], [0.0]] if of == "samples" else [[2.0, 0.0, 1.0], [0.0, 5.0, 1.0]], "float32")
+    for reduction in ("mean", "mean_with_sample_weight", "none"):
+        loss = keras_lossbox.Dice(per_sample=True, reduction=reduction)
+        traced = tf.function(loss, input_signature=[tf.TensorSpec([None, None])] * 3, autograph=False)
+        np.testing.assert_allclose(traced(y, p, w), loss(y, p, w), rtol=1e-6)
+
+
 # ---------------------------------------------------------------- absent classes
 
 

@@ -227,6 +227,23 @@ def test_weights_of_samples_on_losses_of_whole_samples_with_an_unknown_batch(rng
     assert np.isfinite(model.fit(x, y, sample_weight=weights, batch_size=3, verbose=0).history["loss"][0])
 
 
+@pytest.mark.parametrize("length", [1e-30, 1e-10, 1.0, 1e10, 1e30])
+@pytest.mark.parametrize("axes", ["last", "sample"])
+def test_a_norm_of_any_length(length, axes):
+    """(3, 4) has the length 5, and the gradient (0.6, 0.8), also where squares over- or underflow."""
+    x = np.array([[3 * length, 4 * length]], "float32")
+    value, gradient = value_and_gradient(lambda u: box.L2Norm(axes=axes)([[0.0, 0.0]], u), x)
+    np.testing.assert_allclose(value, 5 * length, rtol=1e-6)
+    np.testing.assert_allclose(gradient, [[0.6, 0.8]], rtol=1e-6)
+
+
+def test_vectors_without_a_mean_have_the_values_of_vectors():
+    for loss in (box.MeanSquaredError, box.BinaryCrossentropy, box.Hinge):
+        values = loss(axis=None, reduction="none")
+        assert values([0.0, 1.0], [0.5, 0.5]).shape == (2,)
+        assert values([[0.0], [1.0]], [[0.5], [0.5]]).shape == (2, 1)
+
+
 # ---------------------------------------------------------------- identities, both sides this package's
 
 

@@ -41,7 +41,7 @@ class Overlap(Loss):
     axis = None
 
     def __post_init__(self):
-        if self.mode == "binary" and (isinstance(self.class_weight, list) or not self.include_background):
+        if self.mode == "binary" and (isinstance(self.class_weight, tuple) or not self.include_background):
             option = "include_background" if not self.include_background else "class_weight"
             raise ValueError(
                 f'`{option}` needs mode="multilabel" or "multiclass": in mode="binary" there is one region and no '
@@ -63,12 +63,12 @@ class Overlap(Loss):
         return ops.expand_dims(ops.equal(labels, self.ignore_class), -1)
 
     def compute(self, batch):
-        inside = self._weights_inside(batch.weights)
-        kept = pixel_weights(batch.valid, batch.weights if inside else None, batch.y_pred)
+        inside, outside, mask = self._split(batch)
+        kept = pixel_weights(batch.valid, inside, batch.y_pred)
         layout = Layout(self.by_sample, self.is_one_region(len(batch.y_pred.shape)), kept)
         y = one_hot(batch.y_true, batch.y_pred, -1)
         values = layout.for_each_sample(self.formula(y, self.predicted(batch), layout), batch.y_pred)
-        return Values(values, None, batch.valid) if inside else batch.values(values)
+        return Values(values, outside, mask)
 
     def predicted(self, batch):
         """What the formula compares with the labels: probabilities, whichever y_pred is."""
@@ -131,8 +131,20 @@ class Overlap(Loss):
         mean = ops.sum(weights * losses, -1) / ops.where(ops.equal(divisor, 0), 1, divisor)
         return ops.where(ops.any(ops.isnan(losses), -1), float("nan"), mean)  # XLA makes 0 of 0 * NaN
 
-    def _weights_inside(self, weights):
-        """Whether weights go into the sums: those that differ between the pixels of a sample, or over the batch all."""
-        if weights is None or len(weights.shape) == 0:  # none, or one number
-            return False
-        return not self.by_sample or any(size != 1 for size in weights.shape[1:])
+    def _split(self, batch):
+        """What weighs pixels inside the sums; what multiplies values, one number for each sample, or for all; the mask.
+
+        A sum over the batch has one value, so that all weights are inside.
+        """
+        weights, mask = batch.weights, batch.mask
+        if weights is None or len(weights.shape) == 0:
+            return None, weights, mask
+        sizes = weights.shape[1:]
+        if not self.by_sample or any(size not in (1, None) for size in sizes):
+            return weights, None, batch.valid
+        if None not in sizes:
+            return None, weights, mask
+        of_samples = ops.equal(ops.prod(ops.shape(weights)[1:]), 1)  # which only the run knows
+        first = ops.reshape(ops.reshape(weights, (ops.shape(weights)[0], -1))[:, 0], (-1,) + (1,) * len(sizes))
+        mask = ops.where(of_samples, True if mask is None else mask, batch.valid)
+        return ops.where(of_samples, 1, weights), ops.where(of_samples, first, 1), mask
