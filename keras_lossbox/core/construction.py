@@ -164,7 +164,7 @@ def parameters_of(cls):
 
 def set_constructor(cls, base):
     """Gives a class without a constructor of its own the one that follows from the options that it declares."""
-    if "__init__" in vars(cls) or list(options.declared(cls)) == ["reduction"]:
+    if "__init__" in vars(cls) or set(options.declared(cls)) <= {"reduction"}:
         return
     inherited = next(klass for klass in cls.__mro__[1:] if "__init__" in vars(klass))
     if inherited is not base and not hasattr(inherited.__init__, "from_declarations"):
