@@ -6,7 +6,7 @@ from keras_lossbox.core import replicas, targets
 from keras_lossbox.core.batch import Batch, Values
 from keras_lossbox.core.loss import Loss
 from keras_lossbox.core.registry import __version__, available, get
-from keras_lossbox.layers import LinearHead, OrdinalHead, ordinal_probabilities
+from keras_lossbox.layers import ContrastiveHead, CosineHead, LinearHead, OrdinalHead, ordinal_probabilities
 from keras_lossbox.metrics import MeanLoss
 from keras_lossbox.tools.diagnose import diagnose
 from keras_lossbox.tools.ordinal import ordinal_labels
@@ -14,6 +14,8 @@ from keras_lossbox.tools.weights import class_balanced_weights, class_weight_fro
 
 __all__ = [
     "Batch",
+    "ContrastiveHead",
+    "CosineHead",
     "LinearHead",
     "Loss",
     "MeanLoss",

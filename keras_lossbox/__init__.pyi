@@ -18,6 +18,8 @@ from keras_lossbox.core.loss import Loss as Loss
 from keras_lossbox.core.registry import __version__ as __version__
 from keras_lossbox.core.registry import available as available
 from keras_lossbox.core.registry import get as get
+from keras_lossbox.layers import ContrastiveHead as ContrastiveHead
+from keras_lossbox.layers import CosineHead as CosineHead
 from keras_lossbox.layers import LinearHead as LinearHead
 from keras_lossbox.layers import OrdinalHead as OrdinalHead
 from keras_lossbox.layers import ordinal_probabilities as ordinal_probabilities
@@ -34,6 +36,23 @@ Reduction = Literal[
 ]
 
 __all__: list[str]
+
+class ArcFace(Loss):
+    margin: Any
+    scale: Any
+    axis: Any
+    label_smoothing: Any
+    def __init__(
+        self,
+        margin: float = 0.5,
+        scale: float | None = 64.0,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        axis: int = -1,
+        label_smoothing: float = 0.0,
+    ) -> None: ...
 
 class AsymmetricLoss(Loss):
     gamma_neg: Any
@@ -295,6 +314,23 @@ class Corn(Loss):
         reduction: Reduction = "sum_over_batch_size",
         name: str | None = None,
         dtype: DType = None,
+    ) -> None: ...
+
+class CosFace(Loss):
+    margin: Any
+    scale: Any
+    axis: Any
+    label_smoothing: Any
+    def __init__(
+        self,
+        margin: float = 0.35,
+        scale: float | None = 64.0,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        axis: int = -1,
+        label_smoothing: float = 0.0,
     ) -> None: ...
 
 class CosineSimilarity(Loss):
@@ -946,6 +982,18 @@ class Poly1Crossentropy(Loss):
         dtype: DType = None,
         *,
         class_weight: float | Sequence[float] | ArrayLike | Mapping[int, float] | None = None,
+    ) -> None: ...
+
+class ProxyAnchor(Loss):
+    margin: Any
+    alpha: Any
+    def __init__(
+        self,
+        margin: float = 0.1,
+        alpha: float = 32.0,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
     ) -> None: ...
 
 class Quantile(Loss):

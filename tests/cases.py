@@ -113,6 +113,7 @@ EXTRA = {
     "KLDivergence": [{"from_logits": True, "true_from_logits": True, "temperature": 2.0}],
     "Hinge": [{"axis": None, "margin": 0.3}],
     "Circle": [{"normalize": True, "gamma": 8.0, "remove_diagonal": False}],
+    "ArcFace": [{"scale": None, "margin": 1.0, "label_smoothing": 0.1}],
     "Contrastive": [{"distance": "cosine", "similar_label": 0}, {"distance": "L2", "power": 3}],
     "TripletSemiHard": [{"distance": "cosine", "average": "anchors"}],
     "TripletHard": [{"soft": True, "distance": "squared-L2", "anchors": "all"}],
@@ -270,12 +271,15 @@ class Case:
             y_true, activation = (rng.random(logits.shape) < 0.4).astype(dtype), special.expit
         else:
             y_true, activation = rng.integers(0, CLASSES, shape), lambda z: special.softmax(z, -1)
+        if isinstance(self.declared, targets.Cosines):
+            activation = np.tanh
         if self.kind == "one_hot":
             y_true = np.eye(CLASSES, dtype=dtype)[y_true]
         ignored = self.options.get("ignore_class")
         if ignored is not None:
             y_true[1] = np.arange(CLASSES) == ignored if self.kind == "one_hot" else ignored
-        return y_true, (activation(logits) if self.takes_probabilities else logits).astype(dtype)
+        bounded = self.takes_probabilities or isinstance(self.declared, targets.Cosines)
+        return y_true, (activation(logits) if bounded else logits).astype(dtype)
 
 
 def declared_options(cls):

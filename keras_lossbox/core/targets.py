@@ -132,6 +132,15 @@ class Classes(Real):
 
 
 @dataclasses.dataclass(frozen=True)
+class Cosines(Classes):
+    """One class out of several: y_pred are the cosines of an embedding and a centre of each class along `axis`."""
+
+    from_logits: bool | None = None
+    labels: str = "largest"
+    activation = None  # type: ignore[assignment]
+
+
+@dataclasses.dataclass(frozen=True)
 class Ordered(Real):
     """Ordered classes 0 ... K: the last axis of y_pred holds a logit for each of the K thresholds between them.
 

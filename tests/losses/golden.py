@@ -56,10 +56,10 @@ ROUNDED = {
     "earth_movers": 5,
     "weighted_kappa": 20,  # the logarithm of a ratio that may be almost 1
     "cosine_similarity": 3,
-    "lifted_struct": 3,
-    "multi_similarity": 3,
-    "nt_xent": 3,
-    "siglip": 3,
+    # distances and cosines are differences of rounded products
+    **dict.fromkeys(("lifted_struct", "multi_similarity", "nt_xent", "siglip", "sup_con", "info_nce", "cos_face"), 3),
+    **dict.fromkeys(("triplet_semi_hard", "triplet_hard", "triplet_all", "triplet_margin", "proxy_anchor"), 4),
+    "arc_face": 20,  # the slope of the sine, at cosines near 1
     "circle": 60,  # a factor of 80 before an exponential
     "distillation": 2,
 }
@@ -161,6 +161,9 @@ class Case(NamedTuple):
         if self.labels == "rows":  # of labels and of predictions that do not sum to 1
             y *= rng.choice([0, 1, 2], (*labels.shape, 1))
             p *= rng.uniform(0.5, 2, (*labels.shape, 1))
+        if isinstance(declared, targets.Cosines):
+            y_pred = np.moveaxis(np.tanh(z / 2), -1, axis).astype(dtype)
+            return (labels if self.labels == "indices" else np.moveaxis(y, -1, axis).astype(dtype)), y_pred
         if self.options.get("ignore_class") is not None:
             labels[rng.random(labels.shape) < 0.4] = self.options["ignore_class"]
         y_pred = np.moveaxis(z if from_logits else p, -1, axis).astype(dtype)

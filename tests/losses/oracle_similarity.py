@@ -7,7 +7,7 @@ import functools
 import itertools
 
 import numpy as np
-from oracle import averaged, column, complex_step, real
+from oracle import Expected, averaged, column, complex_step, real, smooth
 
 
 def re(x):
@@ -309,3 +309,57 @@ def _npairs(shared):
 
 npairs = _npairs(lambda a, b: float(a.item() == b.item()))
 npairs_multilabel = _npairs(np.dot)
+
+
+def over_centres(with_margin):
+    """A cross-entropy of scaled cosines, with `with_margin(cosine, margin)` for the label's."""
+
+    def oracle(y_true, y_pred, margin=None, scale=64.0, axis=-1, label_smoothing=0.0):
+        u = np.moveaxis(y_pred, axis, -1)
+        classes = u.shape[-1]
+        labels = y_true if y_true.ndim < u.ndim else np.argmax(np.moveaxis(y_true, axis, -1), -1)
+        hot = np.eye(classes)[labels.astype(int)]
+        factor = np.sqrt(2) * np.log(classes - 1) if scale is None else scale
+
+        def formula(c):
+            logits = factor * np.where(hot == 1, with_margin(c, **({} if margin is None else {"margin": margin})), c)
+            top = real(logits).max(-1, keepdims=True)
+            log_p = logits - top - np.log(np.sum(np.exp(logits - top), -1, keepdims=True))
+            return -np.sum(smooth(hot, label_smoothing) * log_p, -1)
+
+        values, mean, gradient = complex_step(formula, u)
+        return Expected(values, mean, np.moveaxis(gradient, -1, axis))
+
+    return oracle
+
+
+@over_centres
+def arc_face(c, margin=0.5):
+    """The angle itself: cos(arccos(c) + m), beyond π - m c - m sin m; arccos by its derivative, -1/sin."""
+    angle = np.arccos(c.real) - 1j * c.imag / np.sqrt(1 - c.real**2)
+    return np.where(angle.real + margin > np.pi, c - margin * np.sin(margin), np.cos(angle + margin))
+
+
+@over_centres
+def cos_face(c, margin=0.35):
+    return c - margin
+
+
+def proxy_anchor(y_true, y_pred, margin=0.1, alpha=32.0):
+    """Kim et al. 2020, equation 4; one number for the batch."""
+    labels = y_true if y_true.ndim < y_pred.ndim else np.argmax(y_true, -1)
+    classes, labels = y_pred.shape[-1], labels.reshape(-1).astype(int)
+
+    def formula(s):
+        rows = s.reshape(len(s), -1, classes)
+        towards, away = [], []
+        for c in range(classes):
+            own = [-alpha * (rows[:, i, c] - margin) for i in range(len(labels)) if labels[i] == c]
+            other = [alpha * (rows[:, i, c] + margin) for i in range(len(labels)) if labels[i] != c]
+            zero = 0 * rows[:, 0, 0]
+            towards += [log_sum_exp([zero, *own])] if own else []
+            away.append(log_sum_exp([zero, *other]))
+        value = sum(towards) / len(towards) + sum(away) / classes
+        return np.broadcast_to(value.reshape(-1, *(1,) * (s.ndim - 2)), s.shape[:-1])
+
+    return complex_step(formula, y_pred)

@@ -7,7 +7,7 @@ import oracle_similarity
 import pytest
 from backends import BACKEND, MODES, value_and_gradient, with_mask
 from cases import by_default
-from golden import PRECISE, TOLERANCE, grid
+from golden import CLASSES, DEEP, PRECISE, ROWS, SMOOTH, TOLERANCE, grid
 from keras import ops
 
 import keras_lossbox as box
@@ -49,6 +49,11 @@ NUMPY_CASES = [
     *grid("npairs", [(6, 6)], "matches"),
     *grid("npairs", [(6, 2, 3), (2, 3, 2, 3)], "matches", l2_reg=[0.0, 0.02]),
     *grid("npairs_multilabel", [(6, 6), (6, 2, 3), (2, 3, 2, 3)], "several"),
+    *grid("arc_face", CLASSES, "indices soft", margin=[0.5, 1.5], scale=[64.0, None]),
+    *grid("arc_face", ROWS, "indices", margin=[0.0], scale=[2.0], label_smoothing=SMOOTH),
+    *grid("cos_face", CLASSES, "indices soft", margin=[0.35, 0.0], scale=[64.0, None]),
+    *grid("cos_face", ROWS, "indices", scale=[2.0], label_smoothing=SMOOTH),
+    *grid("proxy_anchor", DEEP, "indices soft", margin=[0.1, 0.0], alpha=[32.0, 2.0]),
     *grid("contrastive", [(7,), (6, 3), (2, 3, 4)], "distances", power=[1.0, 2.0, 2.5], similar_label=[0, 1]),
     *grid("contrastive", [(7,), (6, 3)], "distances", margin=[1.0, 3.0], pos_margin=[0.0, 0.4]),
     *grid("contrastive", [(6, 2, 3), (3, 2, 2, 4)], "tuples", distance=DISTANCES, power=[1.0, 2.0]),
