@@ -322,7 +322,7 @@ _OVERLAP = {
     "LovaszSoftmax": (None, None),
 }
 ROWS += [
-    Row(name, one_hot_probabilities, getattr(box, name)(mode="multiclass"), *others, sizes=IMAGES)
+    Row(name, one_hot_probabilities, getattr(box, name)(mode="multiclass", per_sample=True), *others, sizes=IMAGES)
     for name, others in _OVERLAP.items()
     if hasattr(box, name)
 ]

@@ -376,7 +376,12 @@ def is_last_of_kind(case):
     return case is LAST_OF_KIND.get((type(case.declared), case.kind))
 
 
-def every_case(default=lambda case, **options: not case.again, cases=CASES, **options):
+def is_main(case, **options):
+    """Not one that only tries another value of one option, as the golden rows do."""
+    return case.main and not case.again
+
+
+def every_case(default=is_main, cases=CASES, **options):
     """A test `test(case, rng, **options)` of every case with every combination of options.
 
     There is one item for each class, which goes through the class's cases and names the one that fails. What `default`

@@ -24,6 +24,7 @@ from cases import (
     is_last_of_class,
     is_last_of_family,
     is_last_of_kind,
+    is_main,
     label_kinds,
     other_values,
 )
@@ -55,7 +56,7 @@ def evaluate(loss, y_true, y_pred, *args, **kwargs):
 # Configuration
 
 
-@every_case()
+@every_case(lambda case: not case.again)
 def test_comes_back_from_its_config(case, rng):
     loss = case.build(name="my loss", dtype="float16")
     config = json.loads(json.dumps(keras.losses.serialize(loss)))
@@ -75,7 +76,7 @@ def test_comes_back_from_its_config(case, rng):
         assert numpy(copied(*data)) == numpy(loss(*data))
 
 
-@every_case()
+@every_case(lambda case: not case.again)
 def test_signature_attributes_and_config_are_one(case):
     loss = case.build()
     parameters = set(inspect.signature(type(loss)).parameters)
@@ -149,7 +150,7 @@ def test_refuses_a_bad_name_or_dtype(case):
             case.build(**options)
 
 
-@every_case()
+@every_case(lambda case: not case.again)
 def test_keeps_options_as_plain_python(case):
     for name, option in declared_options(case.cls).items():
         value = case.options.get(name)
@@ -168,7 +169,7 @@ def test_keeps_options_as_plain_python(case):
 # Shapes
 
 
-@every_case(shape=[(1,), (5,), (4, 2), (3, 2, 2)])
+@every_case(lambda case, shape: is_last_of_class(case), shape=[(1,), (5,), (4, 2), (3, 2, 2)])
 def test_gives_one_value_per_sample(case, shape, rng):
     if isinstance(case.options.get("axis"), tuple) and len(shape) > 2:
         pytest.skip("this `axis` names axes of fewer dimensions")
@@ -230,9 +231,9 @@ def test_refuses_what_is_no_array_of_numbers(case, rng):
 
 
 def all_or(reduction):
-    """By default one case of each class meets every reduction, and every option meets this one."""
+    """By default one case of each family meets every reduction, and every main case meets this one."""
     one = reduction
-    return lambda case, reduction: not case.again and (is_last_of_class(case) or reduction == one)
+    return lambda case, reduction: is_last_of_family(case) or (is_main(case) and reduction == one)
 
 
 def poisoned(case, y_true, y_pred, row):
@@ -285,7 +286,10 @@ def test_nothing_that_counts_gives_zero(case, reduction, rng):
     assert not np.any(gradient)
 
 
-@every_case(lambda case, weights: is_last_of_class(case), weights=[None, 2.0, "(n,)", "(n, 1)", "values"])
+@every_case(
+    lambda case, weights: is_last_of_family(case) or (is_last_of_class(case) and weights == "(n,)"),
+    weights=[None, 2.0, "(n,)", "(n, 1)", "values"],
+)
 def test_reductions(case, weights, rng):
     if case.is_batch_statistic and isinstance(weights, str):
         pytest.skip("leaving entries out changes the statistic; test_weight_zero_removes_the_row covers it")
@@ -353,7 +357,10 @@ def test_every_mode_and_an_unknown_batch_size_give_the_same(case, rng):
             assert_same(result[1], gradient)
 
 
-@every_case(dtype=["float16", "bfloat16"])
+@every_case(
+    lambda case, dtype: is_last_of_family(case) or (is_last_of_class(case) and dtype == "float16"),
+    dtype=["float16", "bfloat16"],
+)
 def test_half_precision_inputs_are_computed_in_float32(case, dtype, rng):
     y_true, y_pred = case.data(rng)
     half = keras.ops.cast(y_pred, dtype)

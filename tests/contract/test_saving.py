@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import math
 import os
 import pathlib
 import subprocess
@@ -25,7 +26,9 @@ def head_of(case):
     """The last layer of a model whose outputs are what the loss expects."""
     if case.kind == "ordered":
         return keras_lossbox.OrdinalHead(case.size + 1)
-    return keras.layers.Dense(case.size, activation=case.activation)
+    shape = case.data(np.random.default_rng(0), (1,))[1].shape[1:]
+    dense = keras.layers.Dense(math.prod(shape), activation=case.activation)
+    return dense if len(shape) == 1 else keras.Sequential([dense, keras.layers.Reshape(shape)])
 
 
 def loss_of(case):

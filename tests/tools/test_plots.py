@@ -62,7 +62,7 @@ def every_loss():
 
 
 OF_EMBEDDINGS = tuple(cls for cls in box.available().values() if ".similarity." in cls.__module__)
-NO_PICTURE = (box.CosineSimilarity, *OF_EMBEDDINGS)  # no line through the predictions of one sample shows it
+NO_PICTURE = (box.CosineSimilarity, box.CTC, *OF_EMBEDDINGS)  # no line through the predictions of one sample shows it
 
 
 @pytest.mark.parametrize("loss", list(every_loss()))
