@@ -381,8 +381,8 @@ def is_main(case, **options):
     return case.main and not case.again
 
 
-def every_case(default=is_main, cases=CASES, **options):
-    """A test `test(case, rng, **options)` of every case with every combination of options.
+def every_case(default=is_main, cases=CASES, tried=lambda case, **options: True, **options):
+    """A test `test(case, rng, **options)` of every case with every combination of options that is `tried`.
 
     There is one item for each class, which goes through the class's cases and names the one that fails. What `default`
     leaves out is an item of the long part, `-m matrix`. An item is skipped if everything in it is.
@@ -408,6 +408,8 @@ def every_case(default=is_main, cases=CASES, **options):
         parts = {}
         for case, values in itertools.product(cases, itertools.product(*options.values())):
             arguments = dict(zip(options, values, strict=True))
+            if not tried(case, **arguments):
+                continue
             parts.setdefault((case.name, default(case, **arguments)), []).append((case, arguments))
         params = [
             pytest.param(part, id=name, marks=[]) if by_default else pytest.param(part, id=f"{name} long", marks=LONG)

@@ -156,13 +156,9 @@ def test_keeps_options_as_plain_python(case):
         value = case.options.get(name)
         if value not in other_values(name, option) or isinstance(value, (bool, str, type(None))):
             continue
-        for given in (
-            np.asarray(value),
-            keras.ops.convert_to_tensor(value),
-            keras.Variable(value, trainable=False, dtype="int32" if isinstance(value, int) else "float32"),
-        ):
+        for given in (np.asarray(value), keras.ops.convert_to_tensor(value)):
             kept = getattr(case.build(**{name: given}), name)
-            assert type(kept) in (float, int, list)
+            assert type(kept) in (float, int, tuple)
             assert_same(kept, value)
 
 
@@ -230,10 +226,12 @@ def test_refuses_what_is_no_array_of_numbers(case, rng):
 # Weights, masks, reductions
 
 
-def all_or(reduction):
-    """By default one case of each family meets every reduction, and every main case meets this one."""
-    one = reduction
-    return lambda case, reduction: is_last_of_family(case) or (is_main(case) and reduction == one)
+def all_or(one):
+    """What is tried: one case of each family with every reduction, and every case with this one, by default the main."""
+    return {
+        "default": lambda case, reduction: is_last_of_family(case) or (is_main(case) and reduction == one),
+        "tried": lambda case, reduction: is_last_of_family(case) or reduction == one,
+    }
 
 
 def poisoned(case, y_true, y_pred, row):
@@ -247,7 +245,7 @@ def poisoned(case, y_true, y_pred, row):
     return y_true, y_pred
 
 
-@every_case(all_or("mean_with_sample_weight"), reduction=["sum", "mean_with_sample_weight", "sum_by_nonzero_weights"])
+@every_case(reduction=["sum", "mean_with_sample_weight", "sum_by_nonzero_weights"], **all_or("mean_with_sample_weight"))
 def test_weight_zero_removes_the_row(case, reduction, rng):
     y_true, y_pred = case.data(rng)
     weights = np.array([1.0, 0.5, 0.0, 2.0, 1.0, 0.25], "float32")
@@ -260,7 +258,7 @@ def test_weight_zero_removes_the_row(case, reduction, rng):
     assert not np.any(its_gradient[2])
 
 
-@every_case(all_or("sum_over_batch_size"), reduction=REDUCTIONS)
+@every_case(reduction=REDUCTIONS, **all_or("sum_over_batch_size"))
 def test_mask_removes_the_row(case, reduction, rng):
     y_true, y_pred = case.data(rng)
     keep = np.array([True, True, False, True, False, True])
@@ -277,7 +275,7 @@ def test_mask_removes_the_row(case, reduction, rng):
         assert_same(again, expected)
 
 
-@every_case(all_or("mean_with_sample_weight"), reduction=[name for name in REDUCTIONS if name not in ("none", None)])
+@every_case(reduction=[name for name in REDUCTIONS if name not in ("none", None)], **all_or("mean_with_sample_weight"))
 def test_nothing_that_counts_gives_zero(case, reduction, rng):
     y_true, y_pred = case.data(rng)
     loss = case.build(reduction=reduction)

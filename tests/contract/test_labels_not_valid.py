@@ -44,7 +44,12 @@ def quick(case, mode):
     return is_last_of_family(case) if mode == "eager" else is_last_of_kind(case) and mode == MODES[1]
 
 
-@every_case(quick, LAST_OF_CLASS.values(), mode=MODES)
+def of_all(case, mode):
+    """Not traced for each class."""
+    return mode == "eager" or is_last_of_family(case)
+
+
+@every_case(quick, LAST_OF_CLASS.values(), mode=MODES, tried=of_all)
 def test_an_error_or_nan(case, mode, rng):
     y_true, y_pred = case.data(rng, (4, 2))
     loss, named = case.build(), f"(?s){case.inner.name}|{case.name}.*`y_true` must hold"
@@ -61,7 +66,7 @@ def test_an_error_or_nan(case, mode, rng):
         )
 
 
-@every_case(quick, LAST_OF_CLASS.values(), mode=MODES)
+@every_case(quick, LAST_OF_CLASS.values(), mode=MODES, tried=of_all)
 def test_what_is_masked_or_of_weight_zero_may_be_anything(case, mode, rng):
     y_true, y_pred = case.data(rng, (4, 2))
     loss, weights = case.build(), np.array([1.0, 2.0, 1.0, 0.0], "float32")

@@ -1,6 +1,6 @@
 """Every registered loss wherever TensorFlow can run it: what runs where, in which precision, must not change numbers.
 
-The cells: every class with every main case of its options × eager, graph, XLA × fixed and unknown batch size × full and
+The cells: every class, from logits and with options, × eager, graph, XLA × fixed and unknown batch size × full and
 short last batch, each without and with sample weights, and through `fit`; and of each family one loss in the other
 policies, and in each way that Keras has to train. A sample of it runs by default; all of it, in about ten minutes:
 `pytest tests/long -m "matrix or not matrix" -n 2`. The summary at the end of a run counts the cells that
@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import pytest
 from backends import BACKEND
-from cases import MAIN_CASES
+from cases import LAST_OF_CLASS, MAIN_CASES
 
 import keras_lossbox
 
@@ -123,7 +123,7 @@ def to_float64(x):
 
 @pytest.mark.parametrize(
     "case, policy",  # the policy does not depend on further options, nor they on it
-    cells(MAIN_CASES, ["float32"], 0) + cells(OF_FAMILIES, list(POLICIES)[1:], 2),
+    cells(LAST_OF_CLASS.values(), ["float32"], 0) + cells(OF_FAMILIES, list(POLICIES)[1:], 2),
 )
 def test_value_and_gradient_everywhere(case, policy, rng, record_property):
     dtype, tolerance = POLICIES[policy]
