@@ -1,13 +1,15 @@
 """What follows from the registered losses, written where it is read: `python docs/generate.py`.
 
 * `keras_lossbox/__init__.pyi`, the signatures with types, for editors and type checkers;
-* the table of losses in README.md: each loss, the first line of its docstring, its options;
+* the tables of losses in README.md, one for each reference page: loss, first line of its docstring, options;
 * the list of losses on each page of docs/reference that has a line `<!-- losses of MODULE -->`;
+* docs/pictures, the pictures that the README takes from the outputs of a notebook;
 * tests/frozen_names.json, what saved files may hold: names and options are added to it, and never taken away.
 
 `tests/contract/test_generated.py` fails while one of them is not up to date.
 """
 
+import base64
 import inspect
 import json
 import pathlib
@@ -17,6 +19,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).parent.parent
 TAIL = ("reduction", "name", "dtype")
+LOSSES_OF = re.compile(r"<!-- losses of ([\w. ]+) -->")
 sys.path.insert(0, str(ROOT))  # the checkout, installed or not
 
 
@@ -57,20 +60,41 @@ def stub():
     return formatted.stdout
 
 
-def with_table(readme):
-    """The README with its table of losses."""
+def with_tables(readme):
+    """The README with its tables of losses, in the order of the site's pages and under their titles."""
     import keras_lossbox
 
-    rows = ["| loss | for | options |", "|---|---|---|"]
-    for classes in by_module().values():
-        for cls in classes:
-            options = [f"`{name}`" for name in inspect.signature(cls).parameters if name not in TAIL]
-            what = inspect.getdoc(cls).splitlines()[0].rstrip(".")
-            rows.append(f"| `{cls.__name__}` | {what} | {' '.join(options)} |")
-    assert len(rows) == 2 + len(keras_lossbox.available())
+    modules, parts, count = by_module(), [], 0
+    for page in re.findall(r"reference/\w+\.md", (ROOT / "mkdocs.yml").read_text()):
+        text = (ROOT / "docs" / page).read_text()
+        classes = [cls for module in " ".join(LOSSES_OF.findall(text)).split() for cls in modules[module]]
+        if not classes:
+            continue
+        count += len(classes)
+        parts += [f"### {re.findall(r'^# (.*)', text)[0]}", "", "| loss | for | options |", "|---|---|---|"]
+        parts += [row(cls) for cls in classes] + [""]
+    assert count == len(keras_lossbox.available())
     start, end = "<!-- --8<-- [start:losses] -->", "<!-- --8<-- [end:losses] -->"
     before, rest = readme.split(start)
-    return f"{before}{start}\n\n" + "\n".join(rows) + f"\n\n{end}{rest.split(end)[1]}"
+    return f"{before}{start}\n\n" + "\n".join(parts) + f"\n{end}{rest.split(end)[1]}"
+
+
+def row(cls):
+    """A loss's line of its table."""
+    options = [f"`{name}`" for name in inspect.signature(cls).parameters if name not in TAIL]
+    what = inspect.getdoc(cls).splitlines()[0].rstrip(".")
+    return f"| `{cls.__name__}` | {what} | {' '.join(options)} |"
+
+
+def pictures():
+    """The pictures of the notebook about mistakes, as it stores them, in the order in which it draws them."""
+    notebook = json.loads((ROOT / "notebooks" / "06_logits_weights_masks.ipynb").read_text())
+    outputs = [output.get("data", {}) for cell in notebook["cells"] for output in cell.get("outputs", ())]
+    found = [base64.b64decode(data["image/png"]) for data in outputs if "image/png" in data]
+    return {
+        ROOT / "docs" / "pictures" / name: picture
+        for name, picture in zip(("labels_broadcast.png", "weights_along_wrong_axis.png"), found, strict=True)
+    }
 
 
 def by_module():
@@ -94,7 +118,7 @@ def with_directives(page):
         texts = [name + options.get(name.split(".")[-1], "") for name in names]
         return f"<!-- losses of {found[1]} -->\n\n" + "\n\n".join(texts) + "\n"
 
-    return re.sub(r"<!-- losses of ([\w. ]+) -->\n(?:\n::: .*\n(?:    .*\n)*)*", directives, page)
+    return re.sub(rf"{LOSSES_OF.pattern}\n(?:\n::: .*\n(?:    .*\n)*)*", directives, page)
 
 
 def frozen_names(text):
@@ -111,19 +135,26 @@ def frozen_names(text):
 
 
 def outputs():
-    """Each file that is generated, wholly or in part, with the text that it should have."""
+    """Each file that is generated, wholly or in part, with the text, or the bytes of a picture, that it should have."""
     readme, frozen = ROOT / "README.md", ROOT / "tests" / "frozen_names.json"
     pages = sorted((ROOT / "docs" / "reference").glob("*.md"))
     return {
         ROOT / "keras_lossbox" / "__init__.pyi": stub(),
-        readme: with_table(readme.read_text()),
+        readme: with_tables(readme.read_text()),
         frozen: frozen_names(frozen.read_text()),
         **{page: with_directives(page.read_text()) for page in pages},
+        **pictures(),
     }
 
 
+def stale():
+    """Those of the files that are not up to date, with what they should hold."""
+    contents = {path: text if isinstance(text, bytes) else text.encode() for path, text in outputs().items()}
+    return {path: content for path, content in contents.items() if not path.exists() or path.read_bytes() != content}
+
+
 if __name__ == "__main__":
-    for path, text in outputs().items():
-        if not path.exists() or path.read_text() != text:
-            path.write_text(text)
-            print(f"wrote {path.relative_to(ROOT)}")
+    for path, content in stale().items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+        print(f"wrote {path.relative_to(ROOT)}")

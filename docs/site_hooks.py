@@ -31,10 +31,11 @@ def on_page_markdown(markdown, **kwargs):
 
 
 def on_page_content(html, page, **kwargs):
-    """Links from notebook to notebook, and from names in code to what explains them."""
+    """Links from notebook to notebook, from names in code to what explains them, and pictures of the README."""
     if page.file.src_uri.endswith(".ipynb"):
         correct_contents(page.toc, re.findall(r'<h\d id="([^"]*)"', html))
         return re.sub(r'(href="[^":]+)\.ipynb"', r'\1.html"', html)
+    html = html.replace('src="docs/pictures/', 'src="pictures/')
     html = LINK_HEADING_OR_CODE.sub(linked, html)
     return CELL.sub(lambda cell: re.sub(r"<code>[^<]*", breakable, cell[0]), html)
 

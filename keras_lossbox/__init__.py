@@ -1,5 +1,6 @@
 """Losses for Keras 3 that are saved with the model, and that are right where weights, masks or shapes are unusual."""
 
+import keras_lossbox.core.requirements  # before all that imports Keras
 import keras_lossbox.losses  # importing them registers them
 from keras_lossbox import config, metrics, plots, tf1
 from keras_lossbox.core import replicas, targets
