@@ -227,7 +227,7 @@ def test_refuses_what_is_no_array_of_numbers(case, rng):
 
 
 def all_or(one):
-    """What is tried: one case of each family with every reduction, and every case with this one, by default the main."""
+    """What is tried: a case of each family with every reduction, and every case with this one, by default the main."""
     return {
         "default": lambda case, reduction: is_last_of_family(case) or (is_main(case) and reduction == one),
         "tried": lambda case, reduction: is_last_of_family(case) or reduction == one,
