@@ -54,7 +54,8 @@ def class_weight_from_labels(y: Any, num_classes: int | None = None) -> list[flo
     Args:
         y: class indices of any shape, or one-hot rows `(n, ..., C)`: rows of only 0 and 1 with a single 1 in each.
             Labels, or rows, that are missing (NaN, or below 0) are left out.
-        num_classes: C; by default the largest label plus one. Give it where the last classes may be absent.
+        num_classes: C; by default the largest label plus one. Give it where the last classes may be absent, and for
+            indices 0 and 1 that could be one-hot rows: rows of another length are indices.
 
     Returns:
         A list of C floats, for `class_weight`.
@@ -73,7 +74,7 @@ def class_weight_from_labels(y: Any, num_classes: int | None = None) -> list[flo
     y = _numbers("class_weight_from_labels", y)
     rows = y.reshape(-1, y.shape[-1] if y.ndim > 1 else 1)
     rows = rows[np.all(rows >= 0, -1)]  # False for NaN too
-    one_hot = rows.shape[-1] > 1 and np.all(np.isin(rows, (0, 1))) and np.all(rows.sum(-1) == 1)
+    one_hot = rows.shape[-1] > 1 and num_classes in (None, rows.shape[-1]) and np.all(np.isin(rows, (0, 1))) and np.all(rows.sum(-1) == 1)
     labels = np.argmax(rows, -1) if one_hot else y[y >= 0].ravel()
     if labels.size == 0 or np.any(labels != np.floor(labels)):
         raise ValueError(f"class_weight_from_labels: `y` must hold class indices or one-hot rows. Received: {y[:5]}")

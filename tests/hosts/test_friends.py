@@ -49,7 +49,7 @@ def test_grid_search_over_an_option(rare, tmp_path):
     search = GridSearchCV(keras.wrappers.SKLearnClassifier(build), grid, scoring="balanced_accuracy", cv=2)
     search.fit(x, y, epochs=6, verbose=0)  # not as `fit_kwargs`, which Keras's wrapper loses when it is cloned
     assert np.all(np.isfinite(search.cv_results_["mean_test_score"]))
-    assert search.best_params_["model_kwargs"]["loss"].alpha == [1.0, 9.0]
+    assert search.best_params_["model_kwargs"]["loss"].alpha == (1.0, 9.0)
     assert search.best_score_ > 0.7
     model = search.best_estimator_.model_
     assert model.loss.get_config() == losses[1].get_config()

@@ -63,7 +63,7 @@ def test_parts_of_different_shapes_are_averaged_per_sample(rng):
 def test_operators():
     a, b, c = box.Huber(), box.MeanAbsoluteError(), box.LogCosh()
     assert repr(a + 0.5 * b) == "WeightedSum(losses=[Huber(), MeanAbsoluteError()], weights=[1.0, 0.5])"
-    assert (2 * (a + b * 3) + c).weights == [2.0, 6.0, 1.0]
+    assert (2 * (a + b * 3) + c).weights == (2.0, 6.0, 1.0)
     assert [type(part) for part in sum([a, b, c]).losses] == [box.Huber, box.MeanAbsoluteError, box.LogCosh]
     assert type((a + keras.losses.MeanSquaredError()).losses[1]) is keras.losses.MeanSquaredError
     assert (box.Huber(reduction="sum") + box.LogCosh(reduction="sum")).reduction == "sum"

@@ -38,7 +38,7 @@ def test_pos_weight_counts_each_label(rng):
     assert box.pos_weight_from_labels(y[:, :1]) == 3.0
     assert box.pos_weight_from_labels(y[:, 0]) == 3.0
     loss = box.BinaryCrossentropy(pos_weight=box.pos_weight_from_labels(y))
-    assert loss.pos_weight == [3.0, 1.0, 2.0]
+    assert loss.pos_weight == (3.0, 1.0, 2.0)
 
 
 @pytest.mark.parametrize(
@@ -66,3 +66,10 @@ def test_one_hot_rows_may_be_missing():
     assert box.class_weight_from_labels([[1, 0, 0], [0, 1, 0], [0, 0, 1], [-1, -1, -1]]) == [1.0, 1.0, 1.0]
     with pytest.raises(ValueError, match="class_weight_from_labels: `y` must be an array of numbers"):
         box.class_weight_from_labels(["a", "b"])
+
+
+def test_indices_that_look_like_rows():
+    """Tokens of two classes, a single 1 in each sequence; oracle: n / (C n_c) by hand."""
+    tokens = [[0, 1, 0], [1, 0, 0], [0, 0, 1]]
+    assert box.class_weight_from_labels(tokens, num_classes=2) == [9 / (2 * 6), 9 / (2 * 3)]
+    assert box.class_weight_from_labels(tokens) == box.class_weight_from_labels(tokens, num_classes=3) == [1.0] * 3
