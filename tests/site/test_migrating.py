@@ -1,8 +1,8 @@
 """docs/migrating.md is true: each row's two code cells are taken from the page, run and compared.
 
 PyTorch need not be installed: its cells, and those of packages for it, are looked up in RECORDED by their text. The
-recipe is `record`, run with torch 2.13.0 on a CPU, coral_pytorch 1.4.0, pytorch-metric-learning 2.9.0: `python tests/site/test_migrating.py` prints
-the table.
+recipe is `record`, run with torch 2.13.0 on a CPU, coral_pytorch 1.4.0 and pytorch-metric-learning 2.9.0:
+`python tests/site/test_migrating.py` prints the table.
 """
 
 import importlib.util
@@ -32,6 +32,20 @@ if TENSORFLOW:
     tf = types.SimpleNamespace(losses=v1.losses, nn=v1.nn, reduce_mean=tensorflow.reduce_mean)
 
 RECORDED = {
+    "nn.TripletMarginLoss(eps=0)(tuples[:, 0], tuples[:, 1], tuples[:, 2])": 1.8890324831008911,
+    "nn.TripletMarginLoss(margin=0.5, eps=0, swap=True)(tuples[:, 0], tuples[:, 1], tuples[:, 2])": 1.8643792867660522,
+    "nn.HingeEmbeddingLoss(margin=1.5)(distances, 2 * similar - 1)": 0.70111483335495,
+    "nn.CosineEmbeddingLoss(margin=0.2)(tuples[:, 0], tuples[:, 1], 2 * similar - 1)": 0.6186109185218811,
+    "losses.NTXentLoss(0.1)(x, g)": 6.770978643299325,
+    "losses.SupConLoss(0.1)(x, g)": 7.95734625943189,
+    "losses.CircleLoss(0.4, 8)(x, g)": 17.206404313616268,
+    "losses.MultiSimilarityLoss(2, 50, 0.5)(x, g)": 1.1843144146931173,
+    "losses.LiftedStructureLoss()(x, g)": 5.577856424114271,
+    "losses.TripletMarginLoss(0.2)(x, g)": 0.5033943070708373,
+    "losses.ArcFaceLoss(3, 3, margin=30, scale=16)(x, g)": 8.308453179724125,
+    "losses.CosFaceLoss(3, 3, scale=16)(x, g)": 7.279984945532409,
+    "losses.NormalizedSoftmaxLoss(3, 3, temperature=0.05)(x, g)": 5.324823788602274,
+    "losses.ProxyAnchorLoss(3, 3, margin=0.1, alpha=8)(x, g)": 10.739312267142731,
     "coral_loss(z, levels_from_labelbatch(ids, 4).float())": 2.347459077835083,
     'coral_loss(z, levels_from_labelbatch(ids, 4).float(), c, "sum")': 17.95081901550293,
     "corn_loss(z, ids, 4)": 0.8695910573005676,
