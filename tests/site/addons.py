@@ -1,7 +1,8 @@
 """TensorFlow Addons's losses of metric learning, in numpy float64: the package does not run with Keras 3.
 
 Sources: triplet.py, contrastive.py, lifted.py, npairs.py in
-https://github.com/tensorflow/addons/tree/v0.23.0/tensorflow_addons/losses. All means are over the batch; in the degenerate batches for which these give NaN there is nothing to compare.
+https://github.com/tensorflow/addons/tree/v0.23.0/tensorflow_addons/losses. All means are over the batch; in the
+degenerate batches for which these give NaN there is nothing to compare.
 """
 
 import numpy as np
