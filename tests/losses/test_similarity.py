@@ -1,5 +1,10 @@
 """The losses of metric learning: golden values, pairs that are not there, numbers of other libraries, replicas."""
 
+import json
+import pathlib
+import subprocess
+import sys
+
 import golden
 import keras
 import numpy as np
@@ -245,3 +250,79 @@ def test_numbers_that_tensorflow_addons_documents():
     """Its docstrings: two samples of one class, in which there is no negative."""
     for loss, printed in ((box.TripletSemiHard(anchors="all"), 2.4142137), (box.TripletHard(anchors="all"), 1.0)):
         np.testing.assert_allclose(float(loss([0, 0], np.eye(2))), printed, rtol=1e-6)
+
+
+# ---------------------------------------------------------------- 4. cosines
+
+COSINES = ("arc_face", "cos_face", "proxy_anchor")
+
+
+@pytest.mark.parametrize("name", COSINES)
+def test_cosines_at_and_beyond_1_have_finite_gradients(name):
+    """Rounding gives 1.0000001; the slope of ArcFace's angle has no bound there."""
+    cosines = np.array([[1.0, -1.0], [-1.0, 1.0], [1.0000001, -1.0000001], [0.9999999, 0.0]], "float32")
+    for label in (0, 1):
+        value, gradient = value_and_gradient(lambda c, y=label: box.get(name)(np.full(4, y), c), cosines)
+        assert np.isfinite(value)
+        assert np.all(np.isfinite(gradient))
+
+
+@pytest.mark.parametrize("name", COSINES[:2])
+def test_a_class_that_is_left_out_adds_nothing(name):
+    loss, kept = box.get(name, scale=4.0), np.array([[0.25, 0.5], [0.75, -0.5]], "float32")
+    masked = np.concatenate([kept, np.full((2, 1), -np.inf, "float32")], -1)
+    np.testing.assert_allclose(numpy(loss([0, 1], masked)), numpy(loss([0, 1], kept)), rtol=1e-6)
+
+
+# ---------------------------------------------------------------- 5. several replicas
+
+REPLICAS = """
+import json, sys
+import keras, numpy as np, tensorflow as tf
+sys.path[:0] = [{tests!r}]
+import keras_lossbox as box
+from keras_lossbox import replicas
+
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+strategy = tf.distribute.MirroredStrategy(tf.config.list_logical_devices("CPU"))
+rng = np.random.default_rng(0)
+x, y = rng.normal(size=(22, 4)).astype("float32"), rng.integers(0, 3, 22)
+weights = rng.integers(0, 3, 22).astype("float32")
+
+def trained(loss):
+    keras.utils.set_random_seed(0)
+    tuples = box.get(loss).targets(np.zeros((2, 2))).__class__.__name__ in ("Tuples", "Matches")
+    layers = [keras.layers.Dense(6), keras.layers.Reshape((2, 3))] if tuples else [keras.layers.Dense(3)]
+    model = keras.Sequential([keras.Input((4,)), *layers])
+    model.compile(keras.optimizers.SGD(0.01), loss=box.get(loss, reduction="mean_with_sample_weight"))
+    logs = model.fit(x, y, batch_size=8, epochs=2, sample_weight=weights, shuffle=False, verbose=0).history
+    return np.concatenate([w.ravel() for w in model.get_weights()] + [logs["loss"]])
+
+found, gather = {{}}, replicas.gather
+for loss in {losses!r}:
+    one = trained(loss)
+    with strategy.scope():
+        several = trained(loss)
+        replicas.gather = lambda x: x
+        alone = trained(loss)
+        replicas.gather = gather
+    found[loss] = [float(np.max(np.abs(one - other))) for other in (several, alone)]
+print("FOUND", json.dumps(found))
+"""
+OVER_BATCH = ["triplet_semi_hard", "triplet_all", "lifted_struct", "sup_con", "nt_xent", "info_nce", "siglip", "npairs"]
+
+
+@pytest.mark.matrix
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="tf.distribute is TensorFlow's")
+def test_two_replicas_train_like_one_device_and_alone_they_do_not():
+    """With weights, and a last batch of six. Without the gather each replica has its own pairs only."""
+    script = REPLICAS.format(tests=str(pathlib.Path(__file__).parents[1]), losses=OVER_BATCH)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=900, check=False)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("FOUND ")]
+    assert lines, done.stderr[-2000:]
+    found = json.loads(lines[0].removeprefix("FOUND "))
+    assert set(found) == set(OVER_BATCH)
+    for loss, (together, alone) in found.items():
+        assert together < 5e-6, loss
+        assert alone > 1e-4, loss

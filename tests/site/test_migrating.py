@@ -1,8 +1,8 @@
 """docs/migrating.md is true: each row's two code cells are taken from the page, run and compared.
 
-PyTorch need not be installed: its cells, and those of coral_pytorch, are looked up in RECORDED by their text. The
-recipe is `record`, run with torch 2.13.0 on a CPU and coral_pytorch 1.4.0: `python tests/site/test_migrating.py` prints
-the table.
+PyTorch need not be installed: its cells, and those of packages for it, are looked up in RECORDED by their text. The
+recipe is `record`, run with torch 2.13.0 on a CPU, coral_pytorch 1.4.0 and pytorch-metric-learning 2.9.0:
+`python tests/site/test_migrating.py` prints the table.
 """
 
 import importlib.util
@@ -13,6 +13,7 @@ import types
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import addons
 import keras
 import numpy as np
 import pytest
@@ -31,6 +32,20 @@ if TENSORFLOW:
     tf = types.SimpleNamespace(losses=v1.losses, nn=v1.nn, reduce_mean=tensorflow.reduce_mean)
 
 RECORDED = {
+    "nn.TripletMarginLoss(eps=0)(tuples[:, 0], tuples[:, 1], tuples[:, 2])": 1.8890324831008911,
+    "nn.TripletMarginLoss(margin=0.5, eps=0, swap=True)(tuples[:, 0], tuples[:, 1], tuples[:, 2])": 1.8643792867660522,
+    "nn.HingeEmbeddingLoss(margin=1.5)(distances, 2 * similar - 1)": 0.70111483335495,
+    "nn.CosineEmbeddingLoss(margin=0.2)(tuples[:, 0], tuples[:, 1], 2 * similar - 1)": 0.6186109185218811,
+    "losses.NTXentLoss(0.1)(x, g)": 6.770978643299325,
+    "losses.SupConLoss(0.1)(x, g)": 7.95734625943189,
+    "losses.CircleLoss(0.4, 8)(x, g)": 17.206404313616268,
+    "losses.MultiSimilarityLoss(2, 50, 0.5)(x, g)": 1.1843144146931173,
+    "losses.LiftedStructureLoss()(x, g)": 5.577856424114271,
+    "losses.TripletMarginLoss(0.2)(x, g)": 0.5033943070708373,
+    "losses.ArcFaceLoss(3, 3, margin=30, scale=16)(x, g)": 8.308453179724125,
+    "losses.CosFaceLoss(3, 3, scale=16)(x, g)": 7.279984945532409,
+    "losses.NormalizedSoftmaxLoss(3, 3, temperature=0.05)(x, g)": 5.324823788602274,
+    "losses.ProxyAnchorLoss(3, 3, margin=0.1, alpha=8)(x, g)": 10.739312267142731,
     "coral_loss(z, levels_from_labelbatch(ids, 4).float())": 2.347459077835083,
     'coral_loss(z, levels_from_labelbatch(ids, 4).float(), c, "sum")': 17.95081901550293,
     "corn_loss(z, ids, 4)": 0.8695910573005676,
@@ -75,6 +90,26 @@ RECORDED = {
 }
 
 
+GROUPS = np.array([0, 1, 0, 1, 1, 2, 2, 0])
+
+
+def embeddings(rng):
+    """Of classes `g`: `x`, `e` of length 1, and their cosines to the `centres`; tuples of them, and similarities."""
+    x, centres, tuples = rng.normal(size=(8, 3)), rng.normal(size=(3, 3)), rng.normal(size=(6, 3, 4))
+    e = x / np.linalg.norm(x, axis=-1, keepdims=True)
+    return {
+        "x": x,
+        "e": e,
+        "centres": centres,
+        "cosines": e @ (centres / np.linalg.norm(centres, axis=0)),
+        "tuples": tuples,
+        "similar": rng.random(6) < 0.5,
+        "distances": rng.uniform(0, 2, 6),
+        "similarities": rng.normal(size=(8, 8)),
+        "tags": np.maximum(np.eye(3)[GROUPS], rng.random((8, 3)) < 0.3),
+    }
+
+
 def data():
     rng = np.random.default_rng(0)
     n, d, size = 4, 3, 2
@@ -98,7 +133,8 @@ def data():
         "times": rng.gamma(2.0, 1.0, n),
         "events": np.array([1, 0, 1, 1]),
     }
-    indices = {"ids": ids, "map_ids": map_ids, "last": np.array([0, 2, 1, 2])}
+    found |= embeddings(rng)
+    indices = {"g": GROUPS, "ids": ids, "map_ids": map_ids, "last": np.array([0, 2, 1, 2])}
     return {name: x.astype("float32") for name, x in found.items()} | indices
 
 
@@ -169,7 +205,7 @@ class SparsemaxLoss:
         return np.maximum(z - max(thresholds), 0)
 
 
-_ADDONS = SigmoidFocalCrossEntropy, WeightedKappaLoss, PinballLoss, SparsemaxLoss
+_ADDONS = SigmoidFocalCrossEntropy, WeightedKappaLoss, PinballLoss, SparsemaxLoss, *addons.LOSSES
 ADDONS = types.SimpleNamespace(**{cls.__name__: cls for cls in _ADDONS})
 
 
@@ -227,6 +263,11 @@ def test_pytorch(theirs, ours, here):
     assert_same(eval(ours, here), RECORDED[theirs])
 
 
+@pytest.mark.parametrize("theirs, ours", [row[:2] for row in ROWS["pytorch-metric-learning"]])
+def test_pytorch_metric_learning(theirs, ours, here):
+    assert_same(eval(ours, here), RECORDED[theirs])
+
+
 @pytest.mark.parametrize("theirs, ours", [row[:2] for row in ROWS["coral_pytorch"]])
 def test_coral_pytorch(theirs, ours, here):
     assert_same(eval(ours, here), RECORDED[theirs])
@@ -245,9 +286,27 @@ def test_tensorflow_addons(theirs, ours, here):
     assert_same(eval(ours, here), eval(theirs, data() | {"tfa": tfa}))
 
 
+def log_softmax_of_others(rows, temperature):
+    """Of each row of cosines but that of the row and itself."""
+    s = np.float64(rows) @ np.float64(rows).T / temperature
+    return special.log_softmax(np.where(np.eye(len(s)), -np.inf, s), -1)
+
+
+TUPLES = data()["tuples"].astype("float64")
+NAMES_IN_FORMULAS = {
+    "np": np,
+    "unit": lambda x: np.float64(x) / np.linalg.norm(np.float64(x), axis=-1, keepdims=True),
+    "log_softmax": lambda x: special.log_softmax(x, -1),
+    "log_softmax_of_others": log_softmax_of_others,
+    "rows": TUPLES.reshape(18, 4),
+    "classes": np.repeat(data()["similar"], 3),
+    "views": np.concatenate([TUPLES[:, 0], TUPLES[:, 1]]),
+}
+
+
 @pytest.mark.parametrize("theirs, ours", [row[1:3] for row in ROWS["elsewhere"]])
 def test_formulas(theirs, ours, here):
-    assert_same(eval(ours, here), eval(theirs, data() | {"np": np}))
+    assert_same(eval(ours, here), eval(theirs, data() | NAMES_IN_FORMULAS))
 
 
 @pytest.mark.parametrize("in_tf1, in_pytorch, ours", [row[:3] for row in TABLES["Reduction in TensorFlow 1"]])
@@ -268,7 +327,8 @@ def test_recorded_numbers_are_those_of_pytorch():
 
 def test_the_page_is_complete():
     text = {heading: " ".join(row[0] for row in rows) for heading, rows in ROWS.items()}
-    assert set(text) == {"TensorFlow 1", "PyTorch", "Keras", "TensorFlow Addons", "coral_pytorch", "elsewhere"}
+    packages = {"TensorFlow 1", "PyTorch", "Keras", "TensorFlow Addons", "coral_pytorch", "pytorch-metric-learning"}
+    assert set(text) == packages | {"elsewhere"}
     for name in ("L1Loss", "MSELoss", "CrossEntropyLoss", "BCEWithLogitsLoss", "SmoothL1Loss", "HuberLoss"):
         assert f"nn.{name}(" in text["PyTorch"]
     losses = [cls.__name__ for cls in keras_lossbox.available().values()]
@@ -309,7 +369,33 @@ def record():
         namespace |= vars(importlib.import_module("coral_pytorch.dataset"))
         cells += [row[0] for row in ROWS["coral_pytorch"]]
     cells += [f"nn.MSELoss(reduction={row[1]})(u, t)" for row in TABLES["Reduction in TensorFlow 1"] if row[1]]
-    return {cell: eval(cell, namespace).numpy().tolist() for cell in cells}
+    found = {cell: eval(cell, namespace).numpy().tolist() for cell in cells}
+    if importlib.util.find_spec("pytorch_metric_learning"):
+        found |= record_of_metric_learning()
+    return found
+
+
+def record_of_metric_learning():
+    """In float64; a loss that has centres of its own gets `centres`."""
+    import torch
+    from pytorch_metric_learning import losses
+
+    tensors = {name: torch.tensor(x.astype("float64") if x.dtype.kind == "f" else x) for name, x in data().items()}
+
+    def with_centres(make):
+        def made(*args, **kwargs):
+            loss = make(*args, **kwargs).double()
+            for name, transposed in (("W", False), ("proxies", True)):
+                if hasattr(loss, name):
+                    getattr(loss, name).data = tensors["centres"].T if transposed else tensors["centres"]
+            return loss
+
+        return made
+
+    names = [name for name in dir(losses) if name.endswith("Loss")]
+    made = types.SimpleNamespace(**{name: with_centres(getattr(losses, name)) for name in names})
+    cells = [row[0] for row in ROWS["pytorch-metric-learning"]]
+    return {cell: eval(cell, {"losses": made} | tensors).detach().numpy().tolist() for cell in cells}
 
 
 if __name__ == "__main__":
