@@ -74,7 +74,8 @@ def class_weight_from_labels(y: Any, num_classes: int | None = None) -> list[flo
     y = _numbers("class_weight_from_labels", y)
     rows = y.reshape(-1, y.shape[-1] if y.ndim > 1 else 1)
     rows = rows[np.all(rows >= 0, -1)]  # False for NaN too
-    one_hot = rows.shape[-1] > 1 and num_classes in (None, rows.shape[-1]) and np.all(np.isin(rows, (0, 1))) and np.all(rows.sum(-1) == 1)
+    one_hot = rows.shape[-1] > 1 and np.all(np.isin(rows, (0, 1))) and np.all(rows.sum(-1) == 1)
+    one_hot = one_hot and num_classes in (None, rows.shape[-1])
     labels = np.argmax(rows, -1) if one_hot else y[y >= 0].ravel()
     if labels.size == 0 or np.any(labels != np.floor(labels)):
         raise ValueError(f"class_weight_from_labels: `y` must hold class indices or one-hot rows. Received: {y[:5]}")
