@@ -272,8 +272,8 @@ def _from_keras(value):
 class NumberOrInfinity(Number):
     """A number or an infinity, which is kept as "inf" or "-inf": JSON has no number for it."""
 
-    allowed = 'a number, "inf" or "-inf"'  # type: ignore[assignment]
-    annotation = 'float | Literal["inf", "-inf"]'  # type: ignore[assignment]
+    allowed = 'a number, "inf" or "-inf"'
+    annotation = 'float | Literal["inf", "-inf"]'
 
     def _parse_one(self, value):
         if value in ("inf", "-inf"):
