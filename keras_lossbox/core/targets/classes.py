@@ -85,7 +85,6 @@ class Cosines(Classes):
     """One class out of several: y_pred are the cosines of an embedding and a centre of each class along `axis`."""
 
     from_logits: bool | None = None
-    labels: str = "largest"
     activation = None  # type: ignore[assignment]
 
 

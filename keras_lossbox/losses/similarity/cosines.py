@@ -17,6 +17,13 @@ from keras_lossbox.losses.similarity.base import log_one_plus_sum_exp, log_sum_e
 STEEPEST = 3e-4  # sin θ below which the slope of sin θ in cos θ, which has no bound, stays what it is there
 
 
+def largest(y_true, y_pred, axis):
+    """Class indices; of one-hot or soft rows the largest class, and which of the rows hold a NaN."""
+    if len(y_true.shape) < len(y_pred.shape):
+        return y_true, None
+    return ops.cast(ops.argmax(y_true, axis), "int32"), ops.isnan(ops.sum(y_true, axis))
+
+
 class Margin(Loss):
     """A cross-entropy of scaled cosines, of which the label's is made smaller by a margin."""
 
@@ -28,10 +35,12 @@ class Margin(Loss):
         return targets.Cosines(self.axis)
 
     def call(self, y_true, y_pred):
-        of_label = is_label(y_pred, y_true, self.axis)
+        labels, unknown = largest(y_true, y_pred, self.axis)
+        of_label = is_label(y_pred, labels, self.axis)
         cosine = ops.where(of_label, y_pred, 0)  # (a class that is left out may be -inf)
         logits = self.factor(y_pred) * ops.where(of_label, self.with_margin(cosine), y_pred)
-        return -log_p_at_labels(logits, y_true, self.axis, self.label_smoothing)
+        values = -log_p_at_labels(logits, labels, self.axis, self.label_smoothing)
+        return values if unknown is None else ops.where(unknown, float("nan"), values)
 
     def factor(self, y_pred):
         """The scale; where it is None that of AdaCos."""
@@ -175,7 +184,8 @@ class ProxyAnchor(Loss):
     def compute(self, batch):
         samples, classes = sizes_of(batch.y_pred)[:-1], sizes_of(batch.y_pred)[-1]
         valid = ops.broadcast_to(True if batch.valid is None else batch.valid, samples)
-        of_class = ops.reshape(is_label(batch.y_pred, batch.y_true, -1), (-1, classes))
+        labels, unknown = largest(batch.y_true, batch.y_pred, -1)
+        of_class = ops.reshape(is_label(batch.y_pred, labels, -1), (-1, classes))
         s, rows = ops.reshape(batch.y_pred, (-1, classes)), ops.reshape(valid, (-1, 1))
         own, other = ops.logical_and(rows, of_class), ops.logical_and(rows, ops.logical_not(of_class))
         towards = of_columns(-self.alpha * (s - self.margin), own)
@@ -183,6 +193,8 @@ class ProxyAnchor(Loss):
         present = replicas.add_up(ops.sum(ops.cast(own, s.dtype), 0)) > 0
         value = divide_no_nan(ops.sum(towards), ops.sum(ops.cast(present, s.dtype)))
         value = value + ops.sum(away) / size_of(s, -1)
+        if unknown is not None:
+            value = ops.where(replicas.add_up(ops.sum(ops.cast(unknown, s.dtype))) > 0, float("nan"), value)
         return Values(ops.broadcast_to(value, samples), batch.weights, batch.valid)
 
 
