@@ -249,7 +249,7 @@ class Number(Option):
     def check_length(self, value, size, axis, y_pred):
         if (
             self.per in ("class", "label", "level", "threshold")
-            and isinstance(value, list)
+            and isinstance(value, tuple)
             and size not in (None, len(value))
         ):
             raise ValueError(

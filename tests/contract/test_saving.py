@@ -26,7 +26,7 @@ def head_of(case):
     """The last layer of a model whose outputs are what the loss expects."""
     if case.kind == "ordered":
         return keras_lossbox.OrdinalHead(case.size + 1)
-    shape = case.data(np.random.default_rng(0), (1,))[1].shape[1:]
+    shape = case.data(np.random.default_rng(0), (2,))[1].shape[1:]
     dense = keras.layers.Dense(math.prod(shape), activation=case.activation)
     return dense if len(shape) == 1 else keras.Sequential([dense, keras.layers.Reshape(shape)])
 

@@ -66,7 +66,14 @@ NUMPY_CASES = [
         "binary",
         from_logits=BOTH,
         label_smoothing=SMOOTH,
-        scope=["batch", "sample"],
+    ),
+    *grid(
+        "balanced_binary_crossentropy",
+        MEANS[1:] + ELEMENTS,  # of several labels
+        "binary",
+        from_logits=BOTH,
+        label_smoothing=SMOOTH,
+        scope=["sample"],
     ),
     *grid("balanced_binary_crossentropy", MEANS + ELEMENTS, "hard", from_logits=BOTH, beta=[0.0, 0.9]),
     *grid(
