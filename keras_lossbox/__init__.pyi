@@ -1203,8 +1203,8 @@ class TripletHard(Loss):
     normalize: Any
     def __init__(
         self,
-        soft: bool = False,
         margin: float = 1.0,
+        soft: bool = False,
         reduction: Reduction = "sum_over_batch_size",
         name: str | None = None,
         dtype: DType = None,

@@ -82,7 +82,7 @@ class TripletSemiHard(Triplet):
 
 
 @register
-class TripletHard(Triplet):
+class TripletHard(Triplet, positional=("margin", "soft", "reduction", "name", "dtype")):
     """For each anchor the farthest of its class against the nearest of the others.
 
         loss = mean over anchors of max(max_p D_ap - min_n D_an + m, 0)
