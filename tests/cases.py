@@ -376,12 +376,12 @@ def is_last_of_kind(case):
     return case is LAST_OF_KIND.get((type(case.declared), case.kind))
 
 
-def is_main(case, **options):
-    """Not one that only tries another value of one option, as the golden rows do."""
-    return case.main and not case.again
+def is_new(case, **options):
+    """Whether no other class has tried what the case tries of an option that both inherit."""
+    return not case.again
 
 
-def every_case(default=is_main, cases=CASES, tried=lambda case, **options: True, **options):
+def every_case(default=is_new, cases=MAIN_CASES, tried=lambda case, **options: True, **options):
     """A test `test(case, rng, **options)` of every case with every combination of options that is `tried`.
 
     There is one item for each class, which goes through the class's cases and names the one that fails. What `default`

@@ -12,9 +12,8 @@ from backends import BACKEND, MODES, value_and_gradient, with_mask
 from cases import (
     CASES,
     CLASSES,
-    LAST_OF_CLASS,
+    LAST_OF_FAMILY,
     LEAST,
-    MAIN_CASES,
     OF_DIRECTIONS,
     ROOT_OF_REDUCED,
     SELECTIVE,
@@ -24,7 +23,6 @@ from cases import (
     is_last_of_class,
     is_last_of_family,
     is_last_of_kind,
-    is_main,
     label_kinds,
     other_values,
 )
@@ -56,7 +54,7 @@ def evaluate(loss, y_true, y_pred, *args, **kwargs):
 # Configuration
 
 
-@every_case(lambda case: not case.again)
+@every_case(lambda case: case.main, CASES)
 def test_comes_back_from_its_config(case, rng):
     loss = case.build(name="my loss", dtype="float16")
     config = json.loads(json.dumps(keras.losses.serialize(loss)))
@@ -76,7 +74,7 @@ def test_comes_back_from_its_config(case, rng):
         assert numpy(copied(*data)) == numpy(loss(*data))
 
 
-@every_case(lambda case: not case.again)
+@every_case(cases=CASES)
 def test_signature_attributes_and_config_are_one(case):
     loss = case.build()
     parameters = set(inspect.signature(type(loss)).parameters)
@@ -150,7 +148,7 @@ def test_refuses_a_bad_name_or_dtype(case):
             case.build(**options)
 
 
-@every_case(lambda case: not case.again)
+@every_case(cases=CASES)
 def test_keeps_options_as_plain_python(case):
     for name, option in declared_options(case.cls).items():
         value = case.options.get(name)
@@ -229,7 +227,7 @@ def test_refuses_what_is_no_array_of_numbers(case, rng):
 def all_or(one):
     """What is tried: a case of each family with every reduction, and every case with this one, by default the main."""
     return {
-        "default": lambda case, reduction: is_last_of_family(case) or (is_main(case) and reduction == one),
+        "default": lambda case, reduction: is_last_of_family(case) or reduction == one,
         "tried": lambda case, reduction: is_last_of_family(case) or reduction == one,
     }
 
@@ -341,7 +339,7 @@ def test_refuses_weights_that_do_not_fit_from_the_left(case, rng):
 # Where it runs
 
 
-@every_case(is_last_of_family, LAST_OF_CLASS.values())  # test_matrix.py has all main cases
+@every_case(is_last_of_kind, LAST_OF_FAMILY.values())  # test_matrix.py has all classes
 def test_every_mode_and_an_unknown_batch_size_give_the_same(case, rng):
     y_true, y_pred = case.data(rng)
     weights = np.array([1.0, 0.5, 0.0, 2.0, 1.0, 0.25], "float32")
@@ -390,7 +388,7 @@ def gradient_and_loss(case, rng):
     return gradient, lambda moved: numpy(loss(y_true, y_pred + moved, weights)), y_pred.shape
 
 
-@every_case()
+@every_case(lambda case: case.main, CASES)
 def test_gradient_is_the_derivative(case, rng):
     """Along three directions."""
     gradient, loss, shape = gradient_and_loss(case, rng)
@@ -479,7 +477,7 @@ def test_nan_that_counts_gives_nan(case, rng):
                 assert np.isnan(numpy(loss(bad, y_pred)))
 
 
-@every_case(lambda case, mode: is_last_of_kind(case), MAIN_CASES, mode=MODES[1:])
+@every_case(lambda case, mode: is_last_of_kind(case), LAST_OF_FAMILY.values(), mode=MODES[1:])
 def test_nan_that_counts_gives_nan_when_compiled(case, mode, rng):
     y_true, y_pred = case.data(rng)
     if not counts(case, y_true, 3, 1):

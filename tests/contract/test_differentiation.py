@@ -6,7 +6,7 @@ The oracle is the central difference, in float64, of the gradient (which the con
 import numpy as np
 import pytest
 from backends import BACKEND
-from cases import MAIN_CASES, has_other_gradient
+from cases import MAIN_CASES, has_other_gradient, is_last_of_kind
 
 if BACKEND != "tensorflow":
     pytest.skip("TensorFlow's forward mode and nested tapes", allow_module_level=True)
@@ -15,9 +15,9 @@ import tensorflow as tf
 
 CASES = [case for case in {case.cls: case for case in MAIN_CASES}.values() if not has_other_gradient(case)]
 STEP = 1e-5
-FAMILIES = list({case.cls.__module__: case for case in CASES}.values())  # the rest is in the long part
 every_class = pytest.mark.parametrize(
-    "case", [pytest.param(case, id=str(case), marks=[] if case in FAMILIES else [pytest.mark.matrix]) for case in CASES]
+    "case",
+    [pytest.param(case, id=str(case), marks=[] if is_last_of_kind(case) else [pytest.mark.matrix]) for case in CASES],
 )
 
 
