@@ -8,6 +8,7 @@ import dataclasses
 import inspect
 import itertools
 import json
+import math
 import re
 
 import keras
@@ -252,6 +253,14 @@ class Case:
         if self.takes_probabilities:
             return "sigmoid" if self.kind == "binary" else "softmax"
         return "softplus" if self.is_real and self.real.positive else None
+
+    def head(self):
+        """The last layer of a model whose outputs are what the loss expects, `(n, …)` for features `(n, d)`."""
+        if self.kind == "ordered":
+            return keras_lossbox.OrdinalHead(self.size + 1)
+        shape = self.data(np.random.default_rng(0), (2,))[1].shape[1:]
+        dense = keras.layers.Dense(math.prod(shape), activation=self.activation)
+        return dense if len(shape) == 1 else keras.Sequential([dense, keras.layers.Reshape(shape)])
 
     def extremes(self, y_pred):
         """Predictions of the shape of y_pred, but as far off as they may be."""

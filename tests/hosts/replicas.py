@@ -16,7 +16,7 @@ import keras_lossbox as box
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 from backends import with_mask
-from cases import MAIN_CASES, is_last_of_kind
+from cases import MAIN_CASES, is_last_of_family, is_last_of_kind
 
 SHARDS = {2: (5, 2), 4: (3, 1, 2, 1)}[int(sys.argv[1])]
 tf.config.set_logical_device_configuration(
@@ -53,7 +53,7 @@ def compare(case):
     weights = np.array([1.0, 0.5, 0.0, 2.0, 1.0, 0.25, 3.0], "float32")
     mask = np.array([True, True, True, False, False, True, False])
     data = [y_true, y_pred, weights, mask]
-    reductions = REDUCTIONS if ALL_REDUCTIONS or case is chosen[0] else REDUCTIONS[2:3]
+    reductions = REDUCTIONS if case in chosen[:: 2 if ALL_REDUCTIONS else 99] else REDUCTIONS[2:3]
     runs = [value_and_gradient(case.build(reduction=reduction)) for reduction in reductions]
 
     def all_runs(*data):
@@ -100,7 +100,9 @@ def compare_training(loss):
 global_cases = [case for case in MAIN_CASES if not (case.name in LOCAL and case.is_batch_statistic)]
 chosen = list({case.cls: case for case in global_cases}.values())  # the last of each class: from logits, with options
 of_batch = [case for case in global_cases if case.is_batch_statistic and case not in chosen]
-if not ALL_REDUCTIONS:  # of each kind of data one, and of the statistics over replicas one of each family
+if ALL_REDUCTIONS and len(SHARDS) == 2:  # of each family one, and all statistics over replicas
+    chosen = [case for case in chosen if is_last_of_family(case) or case.is_batch_statistic]
+else:  # of each kind of data one, and of the statistics one of each family
     chosen = [case for case in chosen if is_last_of_kind(case)]
     of_batch = {case.cls.__module__: case for case in global_cases if case.is_batch_statistic}.values()
 cases = {str(case): compare(case) for case in (*chosen, *of_batch)}
