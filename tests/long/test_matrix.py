@@ -1,10 +1,10 @@
 """Every registered loss wherever TensorFlow can run it: what runs where, in which precision, must not change numbers.
 
 The cells: every class, from logits and with options, under XLA with a full and a short last batch, without and with
-sample weights; of each family one loss in eager mode and graphs too, with batches of fixed size, in the other policies,
-and through `fit`; and of each kind of data one in each way that Keras has to train. A sample of it runs by default; all of it, in about
-ten minutes: `pytest tests/long -m "matrix or not matrix" -n 2`. The summary at the end of a run counts the cells that
-passed.
+sample weights; of each family one loss in eager mode and graphs too, with fixed batches, in the other policies, and
+through `fit`; and of each kind of data one in each way that Keras has to train. A sample of it runs by default; all of
+it, in about ten minutes: `pytest tests/long -m "matrix or not matrix" -n 2`. The summary at the end of a run counts
+the cells that passed.
 
 The oracle of the first part is the eager value in float64, whose gradient test_contract.py holds against central
 differences; that of the second is plain eager SGD in a few lines here.
