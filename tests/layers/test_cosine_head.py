@@ -1,4 +1,4 @@
-"""The layers of metric learning: cosines of classes and pairs with a learned scale, against numpy, saved and trained."""
+"""The layers of metric learning: cosines of classes and pairs with a learned scale, by numpy, trained and saved."""
 
 import keras
 import numpy as np
