@@ -293,8 +293,9 @@ def test_names_with_spaces_are_allowed(rng):
 def test_readme_loss_in_a_script_of_its_own(tmp_path):
     """What a user does: a module with a loss, a script that trains and saves, another one that loads."""
     readme = (pathlib.Path(__file__).parents[2] / "README.md").read_text()
-    block = next(b for b in readme.split("```python\n")[1:] if "class " in b and "keras_lossbox.Loss" in b)
-    (tmp_path / "my_losses.py").write_text(block.split("```")[0])
+    blocks = (block.split("```")[0] for block in readme.split("```python\n")[1:])
+    block = next(block for block in blocks if "class " in block and "(keras_lossbox.Loss)" in block)
+    (tmp_path / "my_losses.py").write_text(block)
     save = """
         import keras, numpy as np, my_losses
         model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
