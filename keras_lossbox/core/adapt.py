@@ -7,7 +7,7 @@ import keras
 
 from keras_lossbox.core.construction import names_in_errors
 from keras_lossbox.core.loss import Loss
-from keras_lossbox.core.registry import PACKAGE, available, snake_case
+from keras_lossbox.core.registry import available, is_of_user, snake_case
 from keras_lossbox.core.targets import Real, Unaligned
 
 _LABELS_OF_OTHER_SHAPE = ("SparseCategoricalCrossentropy", "CategoricalGeneralizedCrossEntropy", "Circle", "CTC")
@@ -31,7 +31,7 @@ def adapt(loss, **changes):
     changed = {name: value for name, value in changes.items() if getattr(loss, name) != value}
     if not changed:
         return loss
-    if type(loss).__module__.split(".")[0] == PACKAGE:
+    if not is_of_user(type(loss)):
         return type(loss).from_config({**loss.get_config(), **changed})
     again = object.__new__(type(loss))
     again.__dict__.update({name: value for name, value in vars(loss).items() if name not in DERIVED})

@@ -9,7 +9,7 @@ import inspect
 import json
 
 from keras_lossbox.core import elsewhere, options
-from keras_lossbox.core.registry import PACKAGE, did_you_mean
+from keras_lossbox.core.registry import did_you_mean, is_of_user
 
 DEFAULT_REDUCTION = "sum_over_batch_size"
 TAIL = {  # the last positional parameters of every loss
@@ -38,7 +38,7 @@ class ConstructThenFreeze(abc.ABCMeta):
 
     def __call__(cls, *args, **kwargs):
         parameters = parameters_of(cls)
-        of_user = cls.__module__.split(".")[0] != PACKAGE
+        of_user = is_of_user(cls)
         unknown = sorted(set(kwargs) - set(parameters))
         if unknown:  # Python's own message would name the base class that the option was passed on to
             why = " (one that is taken out of **kwargs would not be saved: name it in the signature)" if of_user else ""

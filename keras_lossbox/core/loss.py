@@ -30,7 +30,7 @@ from keras_lossbox.core.construction import (
 )
 from keras_lossbox.core.options import Choice, from_config, to_config
 from keras_lossbox.core.reduction import Score
-from keras_lossbox.core.registry import PACKAGE, __version__, available, register_of_user, snake_case
+from keras_lossbox.core.registry import PACKAGE, __version__, available, is_of_user, register_of_user, snake_case
 from keras_lossbox.core.targets import Real
 from keras_lossbox.functions.elementary import sizes_of
 
@@ -93,7 +93,7 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
         super().__init_subclass__(**kwargs)
         cls._positional = positional or cls._positional
         set_constructor(cls, Loss)
-        users = cls.__module__.split(".")[0] != PACKAGE
+        users = is_of_user(cls)
         formula = {"call", "compute", "formula", "ignored"} & vars(cls).keys()
         if formula and "by_rows" not in vars(cls):
             cls.by_rows = False  # a formula of its own may look across rows
@@ -239,7 +239,7 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
             " The configuration was probably saved by a newer version of the package that defines this loss "
             f"({PACKAGE} here is {__version__}).",
         )
-        if cls.__module__.split(".")[0] != PACKAGE:  # whose options know by themselves what they take
+        if is_of_user(cls):  # whose options know by themselves what they take
             config = from_config(config)
         return cls(**config)
 

@@ -47,6 +47,11 @@ def register(cls: type) -> type:
     return keras.saving.register_keras_serializable(PACKAGE)(cls)
 
 
+def is_of_user(cls: type) -> bool:
+    """Whether a loss is defined outside of this package."""
+    return cls.__module__.split(".")[0] != PACKAGE
+
+
 def register_of_user(cls: type, package: str) -> None:
     """Makes a user's loss known to Keras's saving, so that a saved model finds it.
 

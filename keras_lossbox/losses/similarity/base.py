@@ -58,9 +58,7 @@ class Pairwise(Loss):
         valid = ops.reshape(ops.broadcast_to(True if batch.valid is None else batch.valid, sizes), (-1,))
         pairs = self.pairs(batch, valid)
         values, defined = self.formula(pairs)
-        no_number = ops.logical_and(valid, ops.logical_not(pairs.usable))
-        values = ops.where(no_number, float("nan"), ops.where(defined, values, 0))
-        return Values(ops.reshape(values, sizes), batch.weights, ops.reshape(ops.logical_or(no_number, defined), sizes))
+        return values_of(values, defined, pairs.usable, valid, batch, sizes)
 
     def formula(self, pairs):
         """The value of each anchor, and which are defined: two tensors `(m,)`. Of the others anything finite."""
@@ -159,6 +157,13 @@ def mean_over_pairs(costs, partners, defined):
     partners = ops.logical_and(partners, defined[:, None])
     totals = ops.sum(ops.where(partners, costs, 0), -1)
     return shared_equally(totals, ops.sum(ops.cast(partners, costs.dtype)), defined)
+
+
+def mean_by(average, costs, partners, defined):
+    """For each anchor what the option `average` says: the mean over its pairs, or its share of that over all pairs."""
+    if average == "anchors":
+        return mean_over_partners(costs, partners)
+    return mean_over_pairs(costs, partners, defined)
 
 
 def log_sum_exp(x, mask):

@@ -12,7 +12,7 @@ from keras_lossbox.functions.elementary import multiply_optional, sizes_of, unit
 from keras_lossbox.losses.similarity.base import (
     Pairwise,
     log_sum_exp,
-    mean_over_pairs,
+    mean_by,
     mean_over_partners,
     similarities,
     values_of,
@@ -65,9 +65,7 @@ class NTXent(Pairwise):
         s = similarities(pairs) / self.temperature
         against = log_sum_exp(s, pairs.negative)[:, None]
         costs = ops.where(pairs.has_negative[:, None], ops.softplus(against - s), 0)
-        if self.average == "anchors":
-            return mean_over_partners(costs, pairs.positive), pairs.has_positive
-        return mean_over_pairs(costs, pairs.positive, pairs.has_positive), pairs.has_positive
+        return mean_by(self.average, costs, pairs.positive, pairs.has_positive), pairs.has_positive
 
 
 @register

@@ -7,8 +7,7 @@ from keras_lossbox.core.registry import register
 from keras_lossbox.losses.similarity import mining
 from keras_lossbox.losses.similarity.base import (
     PairwiseDistances,
-    mean_over_pairs,
-    mean_over_partners,
+    mean_by,
     shared_equally,
 )
 
@@ -76,9 +75,7 @@ class TripletSemiHard(Triplet):
         if self.anchors == "complete":
             defined = ops.logical_and(defined, pairs.has_negative)
         costs = self.cost(distances - negatives)
-        if self.average == "anchors":
-            return mean_over_partners(costs, pairs.positive), defined
-        return mean_over_pairs(costs, pairs.positive, defined), defined
+        return mean_by(self.average, costs, pairs.positive, defined), defined
 
 
 @register
