@@ -19,10 +19,14 @@ SHAPES = {
     "40000x100": (40000, 100),
     "4096x32000": (4096, 32000),
     "8x512x512x4": (8, 512, 512, 4),
+    "32x100x32": (32, 100, 32),
+    "64x400x64": (64, 400, 64),
 }
 DENSE = ("32x10", "64x64", "512x512", "1024x1000", "40000x100", "4M")
 SPARSE = (*DENSE, "4096x32000")
 IMAGES = ("8x512x512x4",)
+SEQUENCES = ("32x100x32", "64x400x64")  # samples, time steps, classes
+PAIRS = ("64x64", "512x512")  # samples, features: each sample with each
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,6 +122,42 @@ def real_numbers(rng, shape):
     return rng.standard_normal(shape, "float32"), rng.standard_normal(shape, "float32")
 
 
+def signs(rng, shape):
+    y_true, scores = yes_no_logits(rng, shape)
+    return 2 * y_true - 1, scores
+
+
+def distributions(rng, shape):
+    return softmax(rng.standard_normal(shape, "float32")), softmax(rng.standard_normal(shape, "float32"))
+
+
+def positive_numbers(rng, shape):
+    y_true, y_pred = real_numbers(rng, shape)
+    return np.exp(y_true), np.exp(y_pred)
+
+
+def counts(rng, shape):
+    rate = np.exp(rng.standard_normal(shape, "float32"))
+    return rng.poisson(rate).astype("float32"), rate
+
+
+def logarithms_of_rates(rng, shape):
+    y_true, rates = counts(rng, shape)
+    return y_true, np.log(rates)
+
+
+def unit_vectors(rng, shape):
+    """Of four classes, so that each vector has others of its own class and of another."""
+    x = rng.standard_normal(shape, "float32")
+    return np.arange(len(x), dtype="int32") % 4, x / np.linalg.norm(x, axis=-1, keepdims=True)
+
+
+def sequences(rng, shape):
+    """Labels for a fourth of the time steps, none of them the blank, class 0."""
+    samples, times, classes = shape
+    return rng.integers(1, classes, (samples, times // 4), "int32"), rng.standard_normal(shape, "float32")
+
+
 def softmax(logits):
     p = np.exp(logits)
     p /= p.sum(-1, keepdims=True)
@@ -179,8 +219,27 @@ def _jaccard(y, p):
     return 1 - _mean(both / (_sum(y, (1, 2)) + _sum(p, (1, 2)) - both))
 
 
+def _cosine(y, z):
+    return -_mean(_sum(tf.math.l2_normalize(y, -1) * tf.math.l2_normalize(z, -1), -1))
+
+
+def _categorical_hinge(y, z):
+    return _mean(tf.nn.relu(1 + tf.reduce_max((1 - y) * z, -1) - _sum(y * z, -1)))
+
+
+def _generalized(y, p):
+    return _mean((1 - tf.sqrt(tf.gather(p, y, batch_dims=1))) / 0.5)
+
+
+def _ctc(y, z):
+    samples, times, lengths = tf.shape(z)[0], tf.shape(z)[1], tf.shape(y)[1]
+    lengths, times = tf.fill([samples], lengths), tf.fill([samples], times)
+    return _mean(tf.nn.ctc_loss(y, z, lengths, times, logits_time_major=False, blank_index=0))
+
+
 K, LOGITS = keras.losses, {"from_logits": True}
 _keras_smoothed = K.CategoricalCrossentropy(**LOGITS, label_smoothing=SMOOTHING)
+_keras_generalized = K.CategoricalGeneralizedCrossEntropy()
 _keras_categorical_focal = K.CategoricalFocalCrossentropy(**LOGITS)
 
 ROWS = [
@@ -309,6 +368,56 @@ ROWS = [
     ),
     Row("Huber", real_numbers, box.Huber(), K.Huber(), _huber),
     Row("LogCosh", real_numbers, box.LogCosh(), K.LogCosh(), _log_cosh),
+    Row(
+        "MeanAbsolutePercentageError",
+        positive_numbers,
+        box.MeanAbsolutePercentageError(),
+        K.MeanAbsolutePercentageError(),
+        lambda y, z: 100 * _mean(tf.abs((y - z) / y)),
+    ),
+    Row(
+        "MeanSquaredLogarithmicError",
+        positive_numbers,
+        box.MeanSquaredLogarithmicError(),
+        K.MeanSquaredLogarithmicError(),
+        lambda y, z: _mean(tf.math.squared_difference(tf.math.log1p(y), tf.math.log1p(z))),
+    ),
+    Row("CosineSimilarity", real_numbers, box.CosineSimilarity(), K.CosineSimilarity(), _cosine),
+    Row(
+        "Poisson",
+        counts,
+        box.Poisson(),
+        K.Poisson(),
+        lambda y, p: _mean(p - y * tf.math.log(p)),
+    ),
+    Row(
+        "Poisson log_input",
+        logarithms_of_rates,
+        box.Poisson(log_input=True),
+        None,
+        lambda y, z: _mean(tf.nn.log_poisson_loss(y, z)),
+    ),
+    Row(
+        "KLDivergence",
+        distributions,
+        box.KLDivergence(),
+        K.KLDivergence(),
+        lambda y, p: _mean(_sum(y * tf.math.log(y / p), -1)),
+    ),
+    Row("Hinge", signs, box.Hinge(), K.Hinge(), lambda y, z: _mean(tf.nn.relu(1 - y * z))),
+    Row(
+        "SquaredHinge", signs, box.SquaredHinge(), K.SquaredHinge(), lambda y, z: _mean(_square(tf.nn.relu(1 - y * z)))
+    ),
+    Row("CategoricalHinge", one_hot_logits, box.CategoricalHinge(), K.CategoricalHinge(), _categorical_hinge),
+    Row(
+        "CategoricalGeneralizedCrossEntropy",
+        class_logits,  # with probabilities, the gradient here is that of their share in the sum of the row
+        box.CategoricalGeneralizedCrossEntropy(**LOGITS),
+        lambda y, z: _keras_generalized(y, tf.nn.softmax(z)),
+        lambda y, z: _generalized(y, tf.nn.softmax(z)),
+    ),
+    Row("Circle", unit_vectors, box.Circle(), K.Circle(), None, sizes=PAIRS),
+    Row("CTC", sequences, box.CTC(), K.CTC(), _ctc, sizes=SEQUENCES),
 ]
 
 # Losses for segmentation: a row each as soon as the package has them. Keras's two, over both axes of the image, mean

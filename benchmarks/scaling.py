@@ -21,8 +21,8 @@ def run(options, console):
     modes = options.mode or ["graph"]  # eager mode at 1e5 elements shows little else than the cost of a call
     with console.status("") as status:
         for row in options.rows:
-            if row.sizes == rows.IMAGES:
-                continue
+            if row.sizes not in (rows.DENSE, rows.SPARSE):
+                continue  # not of any number of rows of any length
             data = {size: steps.tensors(row, (size // LAST_AXIS, LAST_AXIS)) for size in SIZES}
             data[CALL] = steps.tensors(row, rows.SHAPES[CALL])
             for mode in modes:

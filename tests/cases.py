@@ -158,7 +158,6 @@ class Case:
     options: dict
     labels: str = None  # for losses of several classes: "one_hot" or "indices"
     main: bool = True  # False for a variant that only tries another value of one option
-    again: bool = False  # True if that option is inherited, and another class has tried this value of it already
 
     def __str__(self):
         labels = f" of {self.labels}" if self.labels else ""
@@ -333,7 +332,6 @@ OF_THEIR_OWN = {"CTC"}  # y_pred has more axes than the data here: test_sequence
 
 
 def _cases():
-    tried = set()
     for cls in keras_lossbox.available().values():
         if cls.__name__ in OF_THEIR_OWN:
             continue
@@ -341,19 +339,18 @@ def _cases():
         required = REQUIRED.get(cls.__name__, {})
         logits = {"from_logits": True} if "from_logits" in options else {}
         main = [required | variant for variant in ({}, logits, *EXTRA.get(cls.__name__, []))]
-        variants = [(variant, True, False) for variant in main]
+        variants = [(variant, True) for variant in main]
         for name, option in options.items():
             for value in other_values(name, option):
-                variants.append((required | {name: value} | logits, False, option in tried))
-        tried |= set(options.values())
+                variants.append((required | {name: value} | logits, False))
         distinct = {}
         for variant in variants:
             distinct.setdefault(json.dumps(cls(**variant[0]).get_config()), variant)
-        for variant, is_main, again in distinct.values():
+        for variant, is_main in distinct.values():
             kinds = label_kinds(cls(**variant))
             shared = issubclass(cls, Overlap) and cls is not keras_lossbox.Dice  # the code that looks at labels
             for labels in kinds if is_main and not shared else kinds[-1:]:
-                yield Case(cls, variant, labels, is_main, again)
+                yield Case(cls, variant, labels, is_main)
 
 
 CASES = list(_cases())
@@ -361,6 +358,17 @@ MAIN_CASES = [case for case in CASES if case.main]  # for what takes long: compi
 LAST_OF_CLASS = {case.cls: case for case in MAIN_CASES}  # from logits, with options
 LAST_OF_FAMILY = {case.cls.__module__: case for case in LAST_OF_CLASS.values()}
 LAST_OF_KIND = {(type(case.declared), case.kind): case for case in LAST_OF_CLASS.values()}
+TYPICAL = [
+    LAST_OF_FAMILY[f"keras_lossbox.losses.{of}"]
+    for of in (  # of the most different kinds of data one each
+        "focal",
+        "margin",
+        "regression",
+        "likelihood",
+        "overlap.regions",
+        "similarity.softmax",
+    )
+]
 
 
 LONG = pytest.mark.matrix
@@ -372,25 +380,34 @@ def by_default(default, values):
     return [pytest.param(*value, marks=[] if default(*value) else LONG) for value in values]
 
 
-def is_last_of_class(case):
+# What a test does by default; the other cases are in the long part. Options of `every_case` that the choice does not
+# depend on are not looked at.
+
+
+def always(case, **options):
+    """For what takes no time."""
+    return True
+
+
+def is_last_of_class(case, **options):
     return case is LAST_OF_CLASS[case.cls]
 
 
-def is_last_of_family(case):
+def is_last_of_family(case, **options):
     return case is LAST_OF_FAMILY[case.cls.__module__]
 
 
-def is_last_of_kind(case):
+def is_last_of_kind(case, **options):
     """For what takes long and depends on the kind of data, not on the formula."""
     return case is LAST_OF_KIND.get((type(case.declared), case.kind))
 
 
-def is_new(case, **options):
-    """Whether no other class has tried what the case tries of an option that both inherit."""
-    return not case.again
+def is_typical(case, **options):
+    """For what takes a second and more, such as a compilation."""
+    return any(case is typical for typical in TYPICAL)
 
 
-def every_case(default=is_new, cases=MAIN_CASES, tried=lambda case, **options: True, **options):
+def every_case(default=is_last_of_class, cases=MAIN_CASES, tried=always, **options):
     """A test `test(case, rng, **options)` of every case with every combination of options that is `tried`.
 
     There is one item for each class, which goes through the class's cases and names the one that fails. What `default`

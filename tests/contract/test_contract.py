@@ -17,12 +17,13 @@ from cases import (
     OF_DIRECTIONS,
     ROOT_OF_REDUCED,
     SELECTIVE,
+    always,
     declared_options,
     every_case,
     has_other_gradient,
     is_last_of_class,
     is_last_of_family,
-    is_last_of_kind,
+    is_typical,
     label_kinds,
     other_values,
 )
@@ -54,7 +55,7 @@ def evaluate(loss, y_true, y_pred, *args, **kwargs):
 # Configuration
 
 
-@every_case(lambda case: case.main, CASES)
+@every_case(cases=CASES)
 def test_comes_back_from_its_config(case, rng):
     loss = case.build(name="my loss", dtype="float16")
     config = json.loads(json.dumps(keras.losses.serialize(loss)))
@@ -74,7 +75,7 @@ def test_comes_back_from_its_config(case, rng):
         assert numpy(copied(*data)) == numpy(loss(*data))
 
 
-@every_case(cases=CASES)
+@every_case(always, CASES)
 def test_signature_attributes_and_config_are_one(case):
     loss = case.build()
     parameters = set(inspect.signature(type(loss)).parameters)
@@ -148,7 +149,7 @@ def test_refuses_a_bad_name_or_dtype(case):
             case.build(**options)
 
 
-@every_case(cases=CASES)
+@every_case(always, CASES)
 def test_keeps_options_as_plain_python(case):
     for name, option in declared_options(case.cls).items():
         value = case.options.get(name)
@@ -163,7 +164,7 @@ def test_keeps_options_as_plain_python(case):
 # Shapes
 
 
-@every_case(lambda case, shape: is_last_of_class(case), shape=[(1,), (5,), (4, 2), (3, 2, 2)])
+@every_case(shape=[(1,), (5,), (4, 2), (3, 2, 2)])
 def test_gives_one_value_per_sample(case, shape, rng):
     if isinstance(case.options.get("axis"), tuple) and len(shape) > 2:
         pytest.skip("this `axis` names axes of fewer dimensions")
@@ -225,9 +226,9 @@ def test_refuses_what_is_no_array_of_numbers(case, rng):
 
 
 def all_or(one):
-    """What is tried: a case of each family with every reduction, and every case with this one, by default the main."""
+    """What is tried: a case of each family with every reduction, and every case with this one."""
     return {
-        "default": lambda case, reduction: is_last_of_family(case) or reduction == one,
+        "default": lambda case, reduction: is_typical(case) or (is_last_of_class(case) and reduction == one),
         "tried": lambda case, reduction: is_last_of_family(case) or reduction == one,
     }
 
@@ -283,7 +284,7 @@ def test_nothing_that_counts_gives_zero(case, reduction, rng):
 
 
 @every_case(
-    lambda case, weights: is_last_of_family(case) or (is_last_of_class(case) and weights == "(n,)"),
+    lambda case, weights: is_last_of_family(case) and (weights == "(n,)" or is_typical(case)),
     weights=[None, 2.0, "(n,)", "(n, 1)", "values"],
     tried=lambda case, weights: is_last_of_family(case) or weights == "(n,)",
 )
@@ -340,7 +341,7 @@ def test_refuses_weights_that_do_not_fit_from_the_left(case, rng):
 # Where it runs
 
 
-@every_case(is_last_of_kind, LAST_OF_FAMILY.values())  # test_matrix.py has all classes
+@every_case(is_typical, LAST_OF_FAMILY.values())  # test_matrix.py has all classes
 def test_every_mode_and_an_unknown_batch_size_give_the_same(case, rng):
     y_true, y_pred = case.data(rng)
     weights = np.array([1.0, 0.5, 0.0, 2.0, 1.0, 0.25], "float32")
@@ -355,7 +356,7 @@ def test_every_mode_and_an_unknown_batch_size_give_the_same(case, rng):
 
 
 @every_case(
-    lambda case, dtype: is_last_of_family(case) or (is_last_of_class(case) and dtype == "float16"),
+    lambda case, dtype: is_last_of_class(case) and dtype == "float16",
     dtype=["float16", "bfloat16"],
     tried=lambda case, dtype: is_last_of_family(case) or dtype == "float16",
 )
@@ -390,7 +391,7 @@ def gradient_and_loss(case, rng):
     return gradient, lambda moved: numpy(loss(y_true, y_pred + moved, weights)), y_pred.shape
 
 
-@every_case(lambda case: case.main, CASES)
+@every_case(cases=CASES)
 def test_gradient_is_the_derivative(case, rng):
     """Along three directions."""
     gradient, loss, shape = gradient_and_loss(case, rng)
@@ -399,7 +400,7 @@ def test_gradient_is_the_derivative(case, rng):
     assert_same([np.sum(gradient * step) / 1e-6 for step in steps], central, rtol=1e-7)
 
 
-@every_case(lambda case: False, LAST_OF_FAMILY.values())
+@every_case(is_typical, LAST_OF_FAMILY.values())
 def test_gradient_is_the_derivative_along_every_coordinate(case, rng):
     gradient, loss, shape = gradient_and_loss(case, rng)
     central = np.empty_like(gradient)
@@ -479,7 +480,7 @@ def test_nan_that_counts_gives_nan(case, rng):
                 assert np.isnan(numpy(loss(bad, y_pred)))
 
 
-@every_case(lambda case, mode: is_last_of_kind(case), LAST_OF_FAMILY.values(), mode=MODES[1:])
+@every_case(is_typical, LAST_OF_FAMILY.values(), mode=MODES[1:])
 def test_nan_that_counts_gives_nan_when_compiled(case, mode, rng):
     y_true, y_pred = case.data(rng)
     if not counts(case, y_true, 3, 1):

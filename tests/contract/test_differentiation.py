@@ -6,7 +6,7 @@ The oracle is the central difference, in float64, of the gradient (which the con
 import numpy as np
 import pytest
 from backends import BACKEND
-from cases import LAST_OF_CLASS, has_other_gradient, is_last_of_kind
+from cases import LAST_OF_CLASS, has_other_gradient, is_typical
 
 if BACKEND != "tensorflow":
     pytest.skip("TensorFlow's forward mode and nested tapes", allow_module_level=True)
@@ -17,7 +17,7 @@ CASES = [case for case in LAST_OF_CLASS.values() if not has_other_gradient(case)
 STEP = 1e-5
 every_class = pytest.mark.parametrize(
     "case",
-    [pytest.param(case, id=str(case), marks=[] if is_last_of_kind(case) else [pytest.mark.matrix]) for case in CASES],
+    [pytest.param(case, id=str(case), marks=[] if is_typical(case) else [pytest.mark.matrix]) for case in CASES],
 )
 
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 from backends import MODES, check_refused, value_and_gradient, with_mask
-from cases import LAST_OF_CLASS, every_case, is_last_of_family, is_last_of_kind
+from cases import LAST_OF_CLASS, every_case, is_last_of_family, is_last_of_kind, is_typical
 
 from keras_lossbox.core.domain import ROUNDING
 
@@ -40,8 +40,7 @@ def bad_labels(case, y_true, y_pred):
 
 
 def quick(case, mode):
-    """Not traced but for each kind of data once."""
-    return is_last_of_family(case) if mode == "eager" else is_last_of_kind(case) and mode == MODES[1]
+    return is_last_of_kind(case) if mode == "eager" else is_typical(case) and mode == MODES[1]
 
 
 def of_all(case, mode):
@@ -88,7 +87,7 @@ def _loss_with(loss, sample_weight=None, mask=None):
     return fn
 
 
-@every_case(lambda case: is_last_of_family(case))
+@every_case(is_last_of_family)
 def test_rounding_is_no_error(case, rng):
     y_true, y_pred = case.data(rng, (4, 2))
     if y_true.dtype.kind != "f":

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 from backends import BACKEND
-from cases import MAIN_CASES
+from cases import LONG, MAIN_CASES, TYPICAL
 
 import keras_lossbox
 
@@ -69,11 +69,12 @@ def save_one_model_of(cases, path, run_eagerly=True):
     return saved
 
 
-def test_one_model_of_all_losses_in_a_fresh_process(tmp_path):
-    """All classes are losses of one model, which is saved, loaded by a process of its own, and trained on there."""
-    saved = save_one_model_of(TRAINABLE, tmp_path / "all.keras")
-    found = in_a_fresh_process(tmp_path)["all"]
-    for case, before, after in zip(TRAINABLE, saved["losses"], found["losses"], strict=True):
+@pytest.mark.parametrize("cases", [TYPICAL, pytest.param(TRAINABLE, marks=LONG)], ids=["some", "all"])
+def test_one_model_of_several_losses_in_a_fresh_process(cases, tmp_path):
+    """They are losses of one model, which is saved, loaded by a process of its own, and trained on there."""
+    saved = save_one_model_of(cases, tmp_path / "several.keras")
+    found = in_a_fresh_process(tmp_path)["several"]
+    for case, before, after in zip(cases, saved["losses"], found["losses"], strict=True):
         assert after == before, str(case)
     for part in ("predictions", "evaluated"):
         assert found[part] == saved[part], part

@@ -16,7 +16,7 @@ import keras_lossbox as box
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 from backends import with_mask
-from cases import MAIN_CASES, is_last_of_family, is_last_of_kind
+from cases import MAIN_CASES, is_last_of_family, is_last_of_kind, is_typical
 
 SHARDS = {2: (5, 2), 4: (3, 1, 2, 1)}[int(sys.argv[1])]
 tf.config.set_logical_device_configuration(
@@ -24,7 +24,7 @@ tf.config.set_logical_device_configuration(
 )
 strategy = tf.distribute.MirroredStrategy(tf.config.list_logical_devices("CPU"))
 keras.config.disable_traceback_filtering()
-ALL_REDUCTIONS = sys.argv[2] == "all"  # otherwise of few losses, and one for most of them
+ALL_REDUCTIONS = sys.argv[2] == "all"  # otherwise of few losses, and for most of them one
 REDUCTIONS = ("mean", "sum", "mean_with_sample_weight", "sum_by_nonzero_weights")
 LOCAL = {"LovaszSoftmax", "LovaszHinge"}  # with per_sample=False they sort the pixels of one replica
 
@@ -102,8 +102,8 @@ chosen = list({case.cls: case for case in global_cases}.values())  # the last of
 of_batch = [case for case in global_cases if case.is_batch_statistic and case not in chosen]
 if ALL_REDUCTIONS and len(SHARDS) == 2:  # of each family one, and all statistics over replicas
     chosen = [case for case in chosen if is_last_of_family(case) or case.is_batch_statistic]
-else:  # of each kind of data one, and of the statistics one of each family
-    chosen = [case for case in chosen if is_last_of_kind(case)]
+else:  # of each kind of data one, or just a few, and of the statistics one of each family
+    chosen = [case for case in chosen if (is_last_of_kind if ALL_REDUCTIONS else is_typical)(case)]
     of_batch = {case.cls.__module__: case for case in global_cases if case.is_batch_statistic}.values()
 cases = {str(case): compare(case) for case in (*chosen, *of_batch)}
 to_train = (

@@ -152,7 +152,7 @@ def test_value_and_gradient_everywhere(case, policy, rng, record_property):
 # Training
 
 
-RATE, BATCH, SAMPLES = 0.1, 4, 12
+BATCH, SAMPLES = 4, 12
 
 
 def head(case):
@@ -181,20 +181,31 @@ def loss_and_gradients(model, loss, x, y):
     return value, tape.gradient(value, model.trainable_variables)
 
 
+PARTS = [slice(start, start + BATCH) for start in range(0, SAMPLES, BATCH)]
+
+
+def sgd(case, **options):
+    """SGD of a learning rate at which no first step moves a weight by more than 0.1; losses may be as steep as 1e4."""
+    x, y = training_data(case)
+    model, loss = network(case, x.shape[1:]), case.build()
+    gradients = [loss_and_gradients(model, loss, x[part], y[part])[1] for part in PARTS]
+    steepest = max(float(tf.reduce_max(tf.abs(one))) for of_batch in gradients for one in of_batch)
+    return keras.optimizers.SGD(0.1 / max(1.0, steepest), **options)
+
+
 def by_hand(case, accumulate=False):
     """The weights after two epochs of SGD, or after one step with the mean of the gradients of all batches."""
     x, y = training_data(case)
-    model, loss = network(case, x.shape[1:]), case.build()
-    parts = [slice(start, start + BATCH) for start in range(0, SAMPLES, BATCH)]
+    model, loss, rate = network(case, x.shape[1:]), case.build(), sgd(case).learning_rate
     if accumulate:
-        gradients = [loss_and_gradients(model, loss, x[part], y[part])[1] for part in parts]
-        steps = [[sum(of_one) / len(parts) for of_one in zip(*gradients, strict=True)]]
+        gradients = [loss_and_gradients(model, loss, x[part], y[part])[1] for part in PARTS]
+        steps = [[sum(of_one) / len(PARTS) for of_one in zip(*gradients, strict=True)]]
     else:
-        steps = (loss_and_gradients(model, loss, x[part], y[part])[1] for part in parts * 2)
+        steps = (loss_and_gradients(model, loss, x[part], y[part])[1] for part in PARTS * 2)
     before = model.get_weights()
     for step in steps:
         for variable, gradient in zip(model.trainable_variables, step, strict=True):
-            variable.assign_sub(RATE * gradient)
+            variable.assign_sub(rate * gradient)
     assert any(np.max(np.abs(old - new)) > 1e-3 for old, new in zip(before, model.get_weights(), strict=True))
     return model.get_weights()
 
@@ -221,8 +232,8 @@ class Objective(keras.layers.Layer):
         return y_pred
 
 
-def fit(model, x, y, loss=None, epochs=2, optimizer=None, **options):
-    model.compile(optimizer or keras.optimizers.SGD(RATE), loss=loss, **options)
+def fit(model, x, y, optimizer, loss=None, epochs=2, **options):
+    model.compile(optimizer, loss=loss, **options)
     model.fit(x, y, batch_size=BATCH, epochs=epochs, shuffle=False, verbose=0)
     return model.get_weights()
 
@@ -231,22 +242,22 @@ def with_add_loss(case, x, y):
     model = network(case, x.shape[1:])
     labels = keras.Input(y.shape[1:], dtype=y.dtype.name)
     whole = keras.Model([*model.inputs, labels], Objective(case.build())(labels, model.output))
-    return fit(whole, [x, y], None)
+    return fit(whole, [x, y], None, sgd(case))
 
 
 def with_train_step(case, x, y):
     model = network(case, x.shape[1:], WithTrainStep)
     model.objective = case.build()
-    return fit(model, x, y)
+    return fit(model, x, y, sgd(case))
 
 
 def plain(**options):
-    return lambda case, x, y: fit(network(case, x.shape[1:]), x, y, case.build(), **options)
+    return lambda case, x, y: fit(network(case, x.shape[1:]), x, y, sgd(case), case.build(), **options)
 
 
 def accumulated(case, x, y):
-    optimizer = keras.optimizers.SGD(RATE, gradient_accumulation_steps=SAMPLES // BATCH)
-    return fit(network(case, x.shape[1:]), x, y, case.build(), epochs=1, optimizer=optimizer)
+    optimizer = sgd(case, gradient_accumulation_steps=SAMPLES // BATCH)
+    return fit(network(case, x.shape[1:]), x, y, optimizer, case.build(), epochs=1)
 
 
 WAYS = {

@@ -51,6 +51,8 @@ ROUNDED = {
     # exp(2 x), for a scale of exp(-20), multiplies the rounding of x by 40
     "gaussian_nll": 5,
     "laplace_nll": 3,
+    "log_normal_nll": 5,
+    "gaussian_crps": 3,
     "tweedie": 3,  # the same, of a power of the mean
     "negative_binomial_nll": 6,  # the slope in the size is what is left of terms as large as the label
     "earth_movers": 5,
@@ -293,16 +295,8 @@ def covering(cases, size):
 
 
 def of_numpy(groups):
-    """Parameters of `test_numpy`: all cases are in the long part.
-
-    By default any two values of options meet in float64, and any value of an option is met in float32.
-    """
-    sizes = {"float32": 1 if "float64" in TOLERANCE else 2, "float64": 2}
-    short = [
-        pytest.param(group, dtype, sizes[dtype], id="-".join([*group, dtype]))
-        for group in groups
-        for dtype in TOLERANCE
-    ]
+    """Parameters of `test_numpy`: by default every value of an option is met, in the long part all cases."""
+    short = [pytest.param(group, PRECISE, 1, id="-".join([*group, PRECISE])) for group in groups]
     long = [
         pytest.param(group, dtype, None, id="-".join([*group, dtype, "long"]), marks=LONG)
         for group in groups

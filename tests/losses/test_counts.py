@@ -1,11 +1,14 @@
 """The losses of counts and amounts: golden values, extremes, and identities between losses."""
 
+import itertools
+
 import golden
 import keras
 import numpy as np
 import oracle_counts
 import pytest
 from backends import BACKEND, value_and_gradient
+from cases import by_default
 from golden import DEEP, OTHER_AXES, PRECISE, SHAPES, TOLERANCE, assert_close, grid
 from hypothesis import strategies as st
 from identities import assert_same, evaluate, identity, log_uniform, reals, scaled
@@ -133,8 +136,13 @@ def test_pytorch_recipe():
 # ---------------------------------------------------------------- extremes
 
 
-@pytest.mark.parametrize("dtype", TOLERANCE)
-@pytest.mark.parametrize("size", [1e-6, 1e-3, 0.5, 1.0, 2.0, 100.0, 1e4, 1e6, 1e9])
+@pytest.mark.parametrize(
+    "size, dtype",
+    by_default(
+        lambda size, dtype: size in (1e-6, 2.0, 1e9) and dtype == PRECISE,
+        itertools.product([1e-6, 1e-3, 0.5, 1.0, 2.0, 100.0, 1e4, 1e6, 1e9], TOLERANCE),
+    ),
+)
 def test_negative_binomial_keeps_its_digits(size, dtype):
     """Oracle: Σ log((r + k)/(k + 1)) - r log(1 + μ/r) + y log(μ/(r + μ)) in long doubles; log Γ would lose all digits.
 

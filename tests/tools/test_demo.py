@@ -15,12 +15,12 @@ from keras_lossbox.tools import demo
 pytestmark = pytest.mark.xdist_group("demo")
 
 
-SEEDS = 2
+SEEDS = 1
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A run of two seeds, with its second process: the exit code, what it printed, and its folder."""
+    """A run of one seed, with its second process: the exit code, what it printed, and its folder."""
     folder = tmp_path_factory.mktemp("demo") / "new" / "folder"
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), pytest.MonkeyPatch.context() as patch:

@@ -13,7 +13,7 @@ import keras
 import matplotlib
 import numpy as np
 import pytest
-from cases import REQUIRED
+from cases import LAST_OF_FAMILY, LONG, REQUIRED
 from keras import ops
 from matplotlib import pyplot
 from matplotlib.figure import Figure
@@ -53,12 +53,16 @@ def curves(pair):
     return drawn
 
 
+SOME = {case.cls for case in LAST_OF_FAMILY.values()}
+
+
 def every_loss():
     for name, cls in box.available().items():
         required = REQUIRED.get(cls.__name__, {})
-        yield pytest.param(cls(**required), id=name)
+        marks = [] if cls in SOME else [LONG]
+        yield pytest.param(cls(**required), id=name, marks=marks)
         if "from_logits" in inspect.signature(cls).parameters:
-            yield pytest.param(cls(**required, from_logits=True), id=f"{name}-logits", marks=pytest.mark.matrix)
+            yield pytest.param(cls(**required, from_logits=True), id=f"{name}-logits", marks=LONG)
 
 
 OF_EMBEDDINGS = tuple(cls for cls in box.available().values() if ".similarity." in cls.__module__)
