@@ -253,13 +253,21 @@ class Case:
             return "sigmoid" if self.kind == "binary" else "softmax"
         return "softplus" if self.is_real and self.real.positive else None
 
-    def head(self):
-        """The last layer of a model whose outputs are what the loss expects, `(n, …)` for features `(n, d)`."""
+    def layer(self):
+        """The last layer of a model whose outputs are what the loss expects, for features `(n, …, d)`."""
         if self.kind == "ordered":
             return keras_lossbox.OrdinalHead(self.size + 1)
+        if isinstance(self.declared, targets.Cosines):
+            return keras_lossbox.CosineHead(self.size)
+        return keras.layers.Dense(self.size, activation=self.activation)
+
+    def head(self):
+        """The same for features `(n, d)`, where the loss may expect several axes."""
         shape = self.data(np.random.default_rng(0), (2,))[1].shape[1:]
+        if len(shape) == 1:
+            return self.layer()
         dense = keras.layers.Dense(math.prod(shape), activation=self.activation)
-        return dense if len(shape) == 1 else keras.Sequential([dense, keras.layers.Reshape(shape)])
+        return keras.Sequential([dense, keras.layers.Reshape(shape)])
 
     def extremes(self, y_pred):
         """Predictions of the shape of y_pred, but as far off as they may be."""

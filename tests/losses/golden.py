@@ -52,6 +52,7 @@ ROUNDED = {
     "gaussian_nll": 5,
     "laplace_nll": 3,
     "log_normal_nll": 5,
+    "mixture_nll": 6,  # the share of a component is an exponential of terms of that size
     "gaussian_crps": 3,
     "tweedie": 3,  # the same, of a power of the mean
     "negative_binomial_nll": 6,  # the slope in the size is what is left of terms as large as the label
