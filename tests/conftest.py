@@ -1,3 +1,4 @@
+import collections
 import functools
 import os
 import pathlib
@@ -14,8 +15,17 @@ def rng():
     return np.random.default_rng(20260)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest looks at the option -m
 def pytest_collection_modifyitems(items):
-    """What shares a costly fixture runs first."""
+    """Of `one_in(n)` parameters n - 1 are of the long part; what shares a costly fixture runs first."""
+    number = collections.Counter()
+    for item in items:
+        mark = item.get_closest_marker("one_in")
+        if mark is not None and item.get_closest_marker("matrix") is None:
+            test = item.nodeid.partition("[")[0]
+            if number[test] % mark.args[0]:
+                item.add_marker(pytest.mark.matrix)
+            number[test] += 1
     items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
 
 

@@ -341,6 +341,7 @@ def test_refuses_weights_that_do_not_fit_from_the_left(case, rng):
 # Where it runs
 
 
+@pytest.mark.one_in(3)
 @every_case(is_typical, LAST_OF_FAMILY.values())  # test_matrix.py has all classes
 def test_every_mode_and_an_unknown_batch_size_give_the_same(case, rng):
     y_true, y_pred = case.data(rng)
@@ -480,6 +481,7 @@ def test_nan_that_counts_gives_nan(case, rng):
                 assert np.isnan(numpy(loss(bad, y_pred)))
 
 
+@pytest.mark.one_in(3)
 @every_case(is_typical, LAST_OF_FAMILY.values(), mode=MODES[1:])
 def test_nan_that_counts_gives_nan_when_compiled(case, mode, rng):
     y_true, y_pred = case.data(rng)

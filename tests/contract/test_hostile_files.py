@@ -226,6 +226,7 @@ def is_new(option, cls):
     return (cls, declared_options(cls).get(option)) in FIRST_OF_KIND.values()
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("case", FIRST_OF_CLASS, ids=lambda case: case.name)
 @pytest.mark.parametrize("full", by_default(lambda full: not full, [False, True]), ids=["", "long"])
 def test_an_option_is_never_an_object(case, full, load):

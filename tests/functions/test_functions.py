@@ -60,6 +60,7 @@ def penalty_and_gradient(loss, mode, rng):
     return y_pred, penalty, run(tf.constant(y_pred)).numpy()
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("loss, mode", by_default(is_default, LOSSES_AND_MODES), ids=str)
 def test_gradient_penalty(loss, mode, rng):
     """Along three directions."""

@@ -16,7 +16,7 @@ import keras_lossbox as box
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 from backends import with_mask
-from cases import MAIN_CASES, is_last_of_family, is_last_of_kind, is_typical
+from cases import MAIN_CASES, TYPICAL, is_last_of_family, is_last_of_kind
 
 SHARDS = {2: (5, 2), 4: (3, 1, 2, 1)}[int(sys.argv[1])]
 tf.config.set_logical_device_configuration(
@@ -102,8 +102,10 @@ chosen = list({case.cls: case for case in global_cases}.values())  # the last of
 of_batch = [case for case in global_cases if case.is_batch_statistic and case not in chosen]
 if ALL_REDUCTIONS and len(SHARDS) == 2:  # of each family one, and all statistics over replicas
     chosen = [case for case in chosen if is_last_of_family(case) or case.is_batch_statistic]
-else:  # of each kind of data one, or just a few, and of the statistics one of each family
-    chosen = [case for case in chosen if (is_last_of_kind if ALL_REDUCTIONS else is_typical)(case)]
+elif not ALL_REDUCTIONS:  # statistics among them
+    chosen, of_batch = TYPICAL, []
+else:  # of each kind of data one, and of the statistics one of each family
+    chosen = [case for case in chosen if is_last_of_kind(case)]
     of_batch = {case.cls.__module__: case for case in global_cases if case.is_batch_statistic}.values()
 cases = {str(case): compare(case) for case in (*chosen, *of_batch)}
 to_train = (

@@ -31,6 +31,7 @@ def labels_for(cls):
     return np.array([[0, 1, 0], [1, 0, 0], [1, 0, 0]], "float32")
 
 
+@pytest.mark.one_in(4)
 @tensorflow_only
 @pytest.mark.parametrize("cls, head, options", HEADS)
 @pytest.mark.parametrize("mode", by_default(lambda mode: mode != "graph", MODES))

@@ -35,6 +35,7 @@ def fixture_data(rng):
     return rng.normal(size=(64, 8)).astype("float32"), rng.integers(0, CLASSES, 64)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_a_metric_is_of_the_weights_that_made_the_logits(jit_compile, data, rng):
     """Keras updates metrics after the optimizer's step."""
@@ -128,6 +129,7 @@ def test_mixed_precision_with_weights_of_any_size(weight, reduction, data, rng):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=5e-3 * np.abs(theirs).max())
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("weight", [1e-6, 1e6])
 def test_mixed_precision_trains_with_loss_scaling(weight, rng):
     x = rng.normal(size=(256, 8)).astype("float32")

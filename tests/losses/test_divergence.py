@@ -323,6 +323,7 @@ def test_sparsemax_of_two_classes_is_a_huber(data):
     assert_same(evaluate("sparsemax", 0 * labels, two), (expected, np.stack([slope, -slope], -1)))
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("reduction", ["sum", "mean_with_sample_weight"])
 @pytest.mark.parametrize("loss", ["kl_divergence", "distillation", "sparsemax"])
 @settings(few, max_examples=5)

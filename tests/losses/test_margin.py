@@ -213,6 +213,7 @@ def test_one_hot_is_sparse(data, loss, weights):
     assert_same(evaluate(loss, one_hot, z, **options), evaluate(loss, labels, z, **options))
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("reduction", ["sum", "mean_with_sample_weight"])
 @pytest.mark.parametrize("loss", ["hinge", "squared_hinge", "categorical_hinge", "multi_margin"])
 @settings(few, max_examples=5)

@@ -314,6 +314,7 @@ COUNTABLE = [
 ]
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("reduction", ["sum", "mean_with_sample_weight"])
 @pytest.mark.parametrize("loss", COUNTABLE)
 @settings(few, max_examples=5)

@@ -263,6 +263,7 @@ def test_general_robust_of_2_is_half_the_squared_error(data):
 COUNTABLE = ["huber", "smooth_l1", "log_cosh", "general_robust", "charbonnier"]
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("reduction", ["sum", "mean_with_sample_weight"])
 @pytest.mark.parametrize("loss", COUNTABLE)
 @settings(few, max_examples=5)

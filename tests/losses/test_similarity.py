@@ -67,6 +67,7 @@ NUMPY_CASES = [
 NUMPY = golden.by_kind(NUMPY_CASES)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("group, dtype, size", golden.of_numpy(NUMPY))
 def test_numpy(group, dtype, size):
     golden.check_numpy(oracle_similarity, NUMPY[group], dtype, size)
@@ -97,6 +98,7 @@ def data_of(rng, n=9, d=3, dtype=PRECISE):
     return rng.permutation(np.arange(n) % 3), rng.normal(size=(n, d)).astype(dtype)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("mode", by_default(lambda mode: mode == "eager", MODES))
 @every_pairwise
 def test_remarkable_batches(name, mode):
@@ -119,6 +121,7 @@ def check_remarkable(name, batch, mode):
         assert not np.any(gradient)
 
 
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("by", ["weight", "mask", "nan", "nan label", "half a label"])
 @every_pairwise
 def test_the_others_are_as_if_the_row_were_not_there(name, by, rng):
@@ -162,6 +165,7 @@ def test_weights_are_those_of_anchors(name, rng):
         np.testing.assert_allclose(value, np.sum(weights * values) / divisor, rtol=1e-5)
 
 
+@pytest.mark.one_in(2)
 @every_pairwise
 def test_several_embeddings_of_a_sample_are_rows_of_its_class(name, rng):
     groups, x = data_of(rng, 12)

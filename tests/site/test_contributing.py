@@ -109,6 +109,7 @@ def test_the_class_is_a_loss_like_the_others(copy):
     }
 
 
+@pytest.mark.matrix
 def test_one_command_writes_the_rest(copy):
     copy, output = copy
     written = {"keras_lossbox/__init__.pyi", "README.md", "tests/frozen_names.json", "docs/reference/regression.md"}

@@ -193,6 +193,7 @@ def deviation(actual, expected):
 # ---------------------------------------------------------------- TensorFlow's numbers
 
 
+@pytest.mark.one_in(4)
 @on_tensorflow
 @pytest.mark.parametrize("every", by_default(lambda every: every > 1, [7, 1]))
 @pytest.mark.parametrize("function", WITH_WEIGHTS + OF_NN)
@@ -412,6 +413,7 @@ def test_recorded_numbers_are_those_of_tensorflow(function):
     assert actual == pytest.approx(RECORDED[function], rel=1e-6)
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("function", WITH_WEIGHTS + OF_NN)
 def test_recorded_numbers(function, mode):
@@ -420,6 +422,7 @@ def test_recorded_numbers(function, mode):
     assert actual == pytest.approx(RECORDED[function], rel=5e-6)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("mode", MODES[-1:])
 @pytest.mark.parametrize("function", WITH_WEIGHTS)
 def test_nothing_of_an_entry_of_weight_zero_counts(function, mode):
@@ -552,6 +555,7 @@ if __name__ == "__main__":
     main()
 
 
+@pytest.mark.one_in(5)
 @on_tensorflow
 @pytest.mark.parametrize("weights", [2.0, [[0.5], [2.0], [1.0], [0.0]]], ids=["number", "column"])
 @pytest.mark.parametrize("name", [name for name in WITH_WEIGHTS if "sparse" not in name])

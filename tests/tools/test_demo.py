@@ -15,12 +15,12 @@ from keras_lossbox.tools import demo
 pytestmark = pytest.mark.xdist_group("demo")
 
 
-SEEDS = 1
+SEEDS = 2
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A run of one seed, with its second process: the exit code, what it printed, and its folder."""
+    """A run of two seeds, with its second process: the exit code, what it printed, and its folder."""
     folder = tmp_path_factory.mktemp("demo") / "new" / "folder"
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), pytest.MonkeyPatch.context() as patch:
@@ -29,6 +29,7 @@ def finished(tmp_path_factory):
     return code, printed.getvalue(), folder
 
 
+@pytest.mark.matrix
 def test_succeeds_and_leaves_two_complete_files(finished):
     code, _, folder = finished
     assert code == 0
@@ -39,6 +40,7 @@ def test_succeeds_and_leaves_two_complete_files(finished):
     assert picture.rstrip().endswith(b"IEND\xaeB`\x82")
 
 
+@pytest.mark.matrix
 def test_the_table_shows_what_a_mask_is_for(finished):
     lines = finished[1].splitlines()
     header = next(line for line in lines if "F1" in line and "┃" in line)
@@ -55,6 +57,7 @@ def test_the_table_shows_what_a_mask_is_for(finished):
     assert brier[3] < 0.06 < brier[1]
 
 
+@pytest.mark.matrix
 def test_says_what_is_true_beside_it(finished):
     printed = " ".join(finished[1].split())
     assert "A correct mask by hand is as good: F1 0.9" in printed
@@ -62,6 +65,7 @@ def test_says_what_is_true_beside_it(finished):
     assert "missing at random here" in printed
 
 
+@pytest.mark.matrix
 def test_shows_progress_and_what_came_back(finished):
     printed = finished[1]
     assert f"{SEEDS}/{SEEDS}" in printed

@@ -69,6 +69,7 @@ OF_EMBEDDINGS = tuple(cls for cls in box.available().values() if ".similarity." 
 NO_PICTURE = (box.CosineSimilarity, box.CTC, *OF_EMBEDDINGS)  # no line through the predictions of one sample shows it
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("loss", list(every_loss()))
 def test_every_loss_has_a_picture(loss):
     if isinstance(loss, NO_PICTURE):
@@ -183,6 +184,7 @@ if hasattr(keras.losses, "CategoricalGeneralizedCrossEntropy"):  # not in Keras 
     FORMULAS.append((generalized, None, [(lambda p: 2 - 2 * np.sqrt(p), lambda p: -1 / np.sqrt(p))]))
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("loss, kind, expected", FORMULAS, ids=[f"{name_of(row[0])}-{row[1]}" for row in FORMULAS])
 def test_the_numbers_on_the_curves(loss, kind, expected):
     drawn = curves(plots.plot_loss(loss, ax=axes(), kind=kind))
@@ -200,6 +202,7 @@ def test_zero_one_shows_its_value_and_the_gradient_of_its_surrogate():
         np.testing.assert_array_equal(gradient, 0)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(
     "loss, low, high, across",
     [
@@ -239,6 +242,7 @@ def test_range_and_what_it_is_drawn_over(loss, low, high, across):
     assert gradient.get_ylabel() == f"d loss / d {variable}"
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     "loss, same_as",
     [
@@ -409,6 +413,7 @@ def test_list_fits_a_narrow_terminal(monkeypatch, capsys):
     assert {len(line) for line in table} == {80}
 
 
+@pytest.mark.matrix
 def test_plot_writes_a_picture(monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
     drawn = []

@@ -56,6 +56,7 @@ def test_the_list_is_not_short():
     assert len(FUNCTIONS) > 60
 
 
+@pytest.mark.matrix
 def test_mypy_finds_each_wrong_call_and_no_right_one(tmp_path):
     """An error that mypy did not find would be an `ignore` without use, which is an error as well."""
     pytest.importorskip("mypy")
