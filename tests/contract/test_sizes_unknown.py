@@ -32,7 +32,7 @@ def value_and_gradient(loss, y_true, y_pred):
     return value, tape.gradient(value, y_pred, unconnected_gradients="zero")
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize(
     "case",
     [pytest.param(case, id=str(case), marks=[] if case in OF_LABELS else [pytest.mark.matrix]) for case in CASES],

@@ -84,7 +84,7 @@ CELLS = [
 ]
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("case, mode", CELLS)
 def test_every_loss_has_its_numbers(case, mode, rng):
     """Five rows, which are filled up to six where only the run knows them; with and without weights."""
@@ -190,6 +190,7 @@ def test_a_users_loss_is_compiled_only_if_it_asks(rng):
     assert compiled._programs
 
 
+@pytest.mark.matrix
 def test_a_model_trains_the_same(rng):
     x, y = rng.normal(size=(21, 4)).astype("float32"), (rng.random((21, 3)) < 0.5).astype("float32")
     weights = rng.random(21).astype("float32")

@@ -54,6 +54,7 @@ def test_classes_are_learned_and_come_back(name, rng, tmp_path):
     np.testing.assert_array_equal(again.predict(x, verbose=0), model.predict(x, verbose=0))
 
 
+@pytest.mark.matrix
 def test_two_towers_learn_their_scale_within_its_bound_and_come_back(rng, tmp_path):
     keras.utils.set_random_seed(0)
     a = rng.normal(size=(32, 6)).astype("float32")

@@ -273,6 +273,7 @@ def test_equal_components_are_one(data, s, components):
     assert_same((value, summed), scaled(d, gaussian))
 
 
+@pytest.mark.matrix
 def test_two_layers_and_a_concatenate_learn_the_mean_and_the_scale(rng):
     """As docs/reference/likelihood.md writes it, on noise of a scale that depends on x; oracle: its line."""
     x = rng.uniform(-1, 1, (512, 1)).astype("float32")

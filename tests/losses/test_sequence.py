@@ -149,6 +149,7 @@ def test_errors():
         box.CTC(blank=4)([[1], [1]], z)
 
 
+@pytest.mark.matrix
 def test_a_model_learns_with_lengths_of_its_own_and_comes_back(tmp_path):
     """Keras's loss takes the padding for time steps; here the mask of `Masking` goes with the model."""
     rng = np.random.default_rng(0)

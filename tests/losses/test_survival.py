@@ -328,6 +328,7 @@ def test_two_replicas_train_like_one_device():
     assert max(found.values()) < 2e-6, found
 
 
+@pytest.mark.matrix
 def test_cox_learns_the_order_of_risks(rng):
     """Of times drawn with hazard e^(2 x), the slope is found again, with two thirds of the events seen."""
     x = rng.normal(size=(1500, 1)).astype("float32")
