@@ -16,7 +16,7 @@ import keras_lossbox as box
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 from backends import with_mask
-from cases import MAIN_CASES, TYPICAL, is_last_of_family, is_last_of_kind
+from cases import MAIN_CASES, TYPICAL, is_last_of_family
 
 SHARDS = {2: (5, 2), 4: (3, 1, 2, 1)}[int(sys.argv[1])]
 tf.config.set_logical_device_configuration(
@@ -24,7 +24,7 @@ tf.config.set_logical_device_configuration(
 )
 strategy = tf.distribute.MirroredStrategy(tf.config.list_logical_devices("CPU"))
 keras.config.disable_traceback_filtering()
-ALL_REDUCTIONS = sys.argv[2] == "all"  # otherwise of few losses, and for most of them one
+MANY = sys.argv[2] == "many"  # losses
 REDUCTIONS = ("mean", "sum", "mean_with_sample_weight", "sum_by_nonzero_weights")
 LOCAL = {"LovaszSoftmax", "LovaszHinge"}  # with per_sample=False they sort the pixels of one replica
 
@@ -53,14 +53,13 @@ def compare(case):
     weights = np.array([1.0, 0.5, 0.0, 2.0, 1.0, 0.25, 3.0], "float32")
     mask = np.array([True, True, True, False, False, True, False])
     data = [y_true, y_pred, weights, mask]
-    reductions = REDUCTIONS if case in chosen[:: 2 if ALL_REDUCTIONS else 99] else REDUCTIONS[2:3]
+    reductions = REDUCTIONS if case in TYPICAL else REDUCTIONS[2:3]
     runs = [value_and_gradient(case.build(reduction=reduction)) for reduction in reductions]
 
     def all_runs(*data):
         return [run(*data) for run in runs]
 
-    on_one = tf.function(all_runs) if ALL_REDUCTIONS else all_runs  # eager is faster than to trace
-    expected = on_one(*map(tf.constant, data))
+    expected = all_runs(*map(tf.constant, data))  # eager is faster than to trace
 
     @tf.function
     def on_replicas(*data):
@@ -98,21 +97,20 @@ def compare_training(loss):
 
 
 global_cases = [case for case in MAIN_CASES if not (case.name in LOCAL and case.is_batch_statistic)]
-chosen = list({case.cls: case for case in global_cases}.values())  # the last of each class: from logits, with options
-of_batch = [case for case in global_cases if case.is_batch_statistic and case not in chosen]
-if ALL_REDUCTIONS and len(SHARDS) == 2:  # of each family one, and all statistics over replicas
-    chosen = [case for case in chosen if is_last_of_family(case) or case.is_batch_statistic]
-elif not ALL_REDUCTIONS:  # statistics among them
-    chosen, of_batch = TYPICAL[2::3], []
-else:  # of each kind of data one, and of the statistics one of each family
-    chosen = [case for case in chosen if is_last_of_kind(case)]
-    of_batch = {case.cls.__module__: case for case in global_cases if case.is_batch_statistic}.values()
-cases = {str(case): compare(case) for case in (*chosen, *of_batch)}
+if not MANY:  # two, of which one is a statistic
+    chosen = TYPICAL[2::3]
+elif len(SHARDS) == 4:  # a few, and of the statistics over replicas one of each family
+    chosen = [*TYPICAL, *{case.cls.__module__: case for case in global_cases if case.is_batch_statistic}.values()]
+else:  # of each family one, and of each class that is a statistic
+    classes = {case.cls: case for case in global_cases}.values()
+    classes = [case for case in classes if is_last_of_family(case) or case.is_batch_statistic]
+    chosen = [*classes, *{case.cls: case for case in global_cases if case.is_batch_statistic}.values()]
+cases = {str(case): compare(case) for case in {str(case): case for case in chosen}.values()}
 to_train = (
     box.BinaryCrossentropy(from_logits=True, pos_weight=2.0),
     box.WeightedSum([box.MeanSquaredError(), box.MeanAbsoluteError()], [1.0, 0.5], reduction="sum"),
     box.RootMeanSquaredError(reduction="mean_with_sample_weight"),
     box.Huber(reduction="sum_by_nonzero_weights"),
 )
-trained = {str(loss): compare_training(loss) for loss in (to_train if ALL_REDUCTIONS else to_train[2:3])}
+trained = {str(loss): compare_training(loss) for loss in (to_train if MANY else to_train[2:3])}
 print("FOUND", json.dumps({"replicas": strategy.num_replicas_in_sync, "cases": cases, "trained": trained}))
