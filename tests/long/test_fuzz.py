@@ -211,12 +211,12 @@ class Session:
             total, scale, actual = np.where(small, total, 0), scale + 1e-4, np.where(small, actual, 0)
         assert_close(actual, total, scale, tolerance, "value")
         tolerance = TOLERANCE["float64" if self.dtype == "float64" else "float32"] * rounded
-        assert np.all(gradient[slope == 0] == 0) or np.max(np.abs(gradient[slope == 0])) < 1e-3 * np.mean(np.abs(slope))
-        assert_close(gradient, slope, np.mean(np.abs(slope)), tolerance, "gradient")
+        scale = np.maximum(np.mean(np.abs(slope)), 0.02 * np.max(np.abs(factor)))  # of what may have cancelled
+        assert_close(gradient, slope, scale, tolerance, "gradient")
 
     def _add_to_metric(self, y_true, y_pred, weights, mask, values, both):
         """`MeanLoss`, which adds up: Σ w·value / Σ w."""
-        if self.mode != "eager" or "16" in self.dtype or self.case.name == "RootMeanSquaredError":  # whose is a root
+        if self.mode != "eager" or "16" in self.dtype or self.case.name == "RootMeanSquaredError":  # of a root
             return
         self.metric.update_state(y_true, y_pred if mask is None else with_mask(y_pred, mask), weights)
         total, factor = reduced(values, weights, both, "sum")
@@ -226,11 +226,20 @@ class Session:
         assert_close(np.asarray(self.metric.result()), expected, np.max(np.abs(values)), tolerance, "MeanLoss")
 
 
+def is_of_batch(case):
+    """Whether the loss is one number for the batch: the oracles do not know what weights make of it."""
+    return case.is_batch_statistic or getattr(case.build(), "scope", "sample") == "batch"
+
+
+def is_of_sample(case):
+    """Whether weights and masks inside a sample change more than what they weigh."""
+    return issubclass(case.inner.cls, Overlap) or case.name == "BalancedBinaryCrossentropy"
+
+
 @st.composite
 def batches(draw, case):
     """Of one to three batches the number of samples, the style, weights and masks."""
-    alone = case.is_batch_statistic or case.options.get("scope", "sample") == "batch"  # no oracle knows of weights then
-    whole = issubclass(case.inner.cls, Overlap)
+    alone, whole = is_of_batch(case), is_of_sample(case)
     weights = ["none"] if alone else ["none", "samples", "extreme"] if whole else list(WEIGHTS)
     masks = ["none"] if alone else ["none", "samples"] if whole else list(MASKS)
     return draw(
@@ -249,8 +258,7 @@ def batches(draw, case):
 
 def fuzz(data, case, seed, dtype, mode, reduction, inner, poisoned):
     """One session."""
-    if case.is_batch_statistic or case.options.get("scope") == "batch" or case.name == "RootMeanSquaredError":
-        reduction = "sum_over_batch_size"
+    reduction = "sum_over_batch_size" if is_of_batch(case) else reduction
     rng = np.random.default_rng(seed)
     session = Session(case, dtype, mode, reduction)
     for n, style, how, masked in data.draw(batches(case), label="batches"):
@@ -267,7 +275,7 @@ EXAMPLES = given(
     case=st.sampled_from(TAKING_PART),
     seed=st.integers(0, 2**32 - 1),
     dtype=st.sampled_from(["float32", "float32", "float64", "float64", "float16", "bfloat16"]),
-    mode=st.sampled_from(["eager"] * 20 + ["graph"] * 3 + ["xla"]),
+    mode=st.sampled_from(["eager"] * 40 + ["graph"] * 3 + ["xla"]),
     reduction=st.sampled_from(REDUCTIONS),
     inner=st.sampled_from([(), (2,)]),
     poisoned=st.booleans(),
