@@ -58,7 +58,7 @@ def test_threads_share_a_program(programs):
 
 @on_tensorflow
 def test_threads_make_room_for_programs(programs, monkeypatch):
-    """Each of them with losses of its own: two that throw out the same program were a KeyError."""
+    """Each of them with losses of its own: there are never more programs than may be."""
     monkeypatch.setattr(compiled, "MOST_LOSSES", 2)
     monkeypatch.setattr(compiled, "MOST_SHAPES", 2)
     losses = [box.Huber(delta=1.0 + number) for number in range(THREADS)]

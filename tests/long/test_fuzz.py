@@ -170,6 +170,8 @@ class Session:
         total, factor = reduced(expected.values, weights, both, self.reduction)
         # The oracle's gradient is that of the mean of the values that no option leaves out.
         slope = expanded(factor, y_pred.shape, axis) * expected.gradient * max(np.sum(of_option), 1)
+        if is_of_batch(self.case):  # a root of the mean, or a mean of what only some have
+            total, slope = expected.mean, expected.gradient
         given = np.where(expanded(factor, y_pred.shape, axis) == 0, np.nan, y_pred) if poisoned else y_pred
         actual, gradient = self._run(y_true, given.astype(y_pred.dtype), weights, mask)
         self._compare(actual, gradient, total, slope, expected.values, factor)
