@@ -9,7 +9,6 @@ what these let pass is printed with its line, to be judged by a reader: equivale
 
 import argparse
 import ast
-import copy
 import os
 import pathlib
 import random
@@ -95,13 +94,18 @@ def changes(node):
 
 
 def mutants(file):
-    """(line, what is changed, text of the file) of every mutant of a file."""
+    """(file, number of the node, number of the change, line, what is changed) of every mutant of a file."""
+    for index, node in enumerate(ast.walk(ast.parse(file.read_text()))):
+        for number, (what, _) in enumerate(changes(node)):
+            yield file, index, number, node.lineno, what
+
+
+def mutated(file, index, number):
+    """The text of the file with this change."""
     tree = ast.parse(file.read_text())
-    for index, node in enumerate(ast.walk(tree)):
-        for what, change in changes(node):
-            mutated = copy.deepcopy(tree)
-            change(list(ast.walk(mutated))[index])
-            yield node.lineno, what, mutated
+    node = list(ast.walk(tree))[index]
+    list(changes(node))[number][1](node)
+    return ast.unparse(ast.fix_missing_locations(tree))
 
 
 def main():
@@ -113,17 +117,17 @@ def main():
     parser.add_argument("--seconds", type=float, default=float("inf"), help="after which no further mutant begins")
     options = parser.parse_args()
     files = [file for room in options.rooms for file in sorted((PACKAGE / room).rglob("*.py"))]
-    found = [(file, *mutant) for file in files for mutant in mutants(file)]
+    found = [mutant for file in files for mutant in mutants(file)]
     chosen = random.Random(options.seed).sample(found, min(options.sample, len(found)))
     begun, killed, survivors = time.monotonic(), 0, []
     with tempfile.TemporaryDirectory() as folder:
         copied = pathlib.Path(folder, "repository")
         shutil.copytree(ROOT, copied, ignore=shutil.ignore_patterns(".git", "__pycache__", "site"))
-        for file, line, what, tree in chosen:
+        for file, index, number, line, what in chosen:
             if time.monotonic() - begun > options.seconds:
                 break
             place = copied / file.relative_to(ROOT)
-            place.write_text(ast.unparse(ast.fix_missing_locations(tree)))
+            place.write_text(mutated(file, index, number))
             command = [sys.executable, "-m", "pytest", "-xq", "-p", "no:cacheprovider", *tests_of(file)]
             try:
                 run = subprocess.run(command, cwd=copied, env=environment(copied), capture_output=True, timeout=900)
