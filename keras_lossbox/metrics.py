@@ -54,8 +54,8 @@ class MeanLoss(keras.metrics.Metric):
         super().__init__(name=name or snake_case(type(loss).__name__), dtype=dtype)
         self.loss = loss
         self._adapted = adapt(loss)
-        self.total = self.add_variable(shape=(), initializer="zeros", name="total")
-        self.divisor = self.add_variable(shape=(), initializer="zeros", name="divisor")
+        self.total = self.add_variable(shape=(), initializer="zeros", dtype=self.dtype, name="total")
+        self.divisor = self.add_variable(shape=(), initializer="zeros", dtype=self.dtype, name="divisor")
 
     @host.as_written
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:

@@ -14,6 +14,7 @@ import functools
 import json
 import math
 import os
+import threading
 
 from keras import ops
 
@@ -34,6 +35,7 @@ TENSORS = ("y_true", "y_pred", "weights", "mask", "layer_mask", "invalid", "fill
 
 _enabled = os.environ.get("KERAS_LOSSBOX_JIT_COMPILE", "1") != "0"
 _programs: dict = {}
+_one_at_a_time = threading.Lock()  # of the threads that look for a program, or make room for one
 
 
 def enable(enabled=True):
@@ -88,15 +90,14 @@ def _program(loss, batch, how, formula):
     tensors = [getattr(batch, name) for name in TENSORS]
     layout = [None if x is None else (x.dtype.name, len(x.shape)) for x in tensors]
     shapes = tuple(None if x is None else tuple(x.shape) for x in tensors)
-    of_loss = _programs.setdefault((type(loss), loss.__dict__["_options"], how, batch.axis, *layout), {})
-    key = (batch.from_logits, shapes)
-    if key not in of_loss:
-        if len(of_loss) >= MOST_SHAPES:
-            return None
-        of_loss[key] = Program(batch, formula)
-        if len(_programs) > MOST_LOSSES:
-            _programs.pop(next(iter(_programs)))
-    return of_loss[key]
+    key_of_loss, key = (type(loss), loss.__dict__["_options"], how, batch.axis, *layout), (batch.from_logits, shapes)
+    with _one_at_a_time:
+        of_loss = _programs.setdefault(key_of_loss, {})
+        if key not in of_loss and len(of_loss) < MOST_SHAPES:
+            of_loss[key] = Program(batch, formula)
+            if len(_programs) > MOST_LOSSES:
+                _programs.pop(next(iter(_programs)))
+        return of_loss.get(key)
 
 
 def _filled_up(loss, batch, how, formula):

@@ -3,6 +3,7 @@
 Private names are used where Keras offers nothing public; `tests/core/test_host.py` tells when one of them breaks.
 """
 
+import contextlib
 import dis
 import functools
 import re
@@ -102,6 +103,27 @@ def attach_linear(logits, record):
 def linear_behind(logits):
     """The record that `attach_linear` left on these logits, or None."""
     return getattr(logits, LINEAR_LOGITS, None)
+
+
+def metrics_of(model):
+    """The metrics and the weighted metrics as `compile` was given them.
+
+    `model.metrics` has them once a training has built them, and `get_compile_config` as configurations, from which a
+    class that is not registered cannot be made again.
+    """
+    record = getattr(model, "_compile_metrics", None)
+    return getattr(record, "_user_metrics", None), getattr(record, "_user_weighted_metrics", None)
+
+
+@contextlib.contextmanager
+def added_losses_kept(model):
+    """Brings back what `add_loss` and activity regularisers have left on a model: a call of its layers clears it."""
+    kept = [] if model is None else [(layer._losses, list(layer._losses)) for layer in model._flatten_layers()]
+    try:
+        yield
+    finally:
+        for added, losses in kept:
+            added[:] = losses
 
 
 def read_uncast(variable):

@@ -83,6 +83,14 @@ def norm(x, axis):
     return ops.max(largest, axis) * safe_sqrt(ops.sum(ops.square(divide_no_nan(x, largest)), axis))
 
 
+def hypotenuse(x, y):
+    """sqrt(x² + y²) for a number y > 0; no square over- or underflows."""
+    abs_x = ops.stop_gradient(ops.abs(x))
+    largest = ops.where(abs_x > y, abs_x, y)
+    largest = ops.where(ops.isinf(largest), 1, largest)
+    return largest * safe_sqrt(ops.square(divide_no_nan(x, largest)) + ops.square(divide_no_nan(y, largest)))
+
+
 def unit_vectors(x, axis):
     """x divided by its length along `axis`, and 0 with gradient 0 where that is 0; no square over- or underflows."""
     largest = ops.stop_gradient(ops.max(ops.abs(x), axis, keepdims=True))

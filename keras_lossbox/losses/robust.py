@@ -10,7 +10,7 @@ from keras import ops
 
 from keras_lossbox.core.options import Number, NumberOrInfinity
 from keras_lossbox.core.registry import register
-from keras_lossbox.functions.elementary import absolute, huber, log1p_square, log_cosh, safe_sqrt
+from keras_lossbox.functions.elementary import absolute, huber, hypotenuse, log1p_square, log_cosh
 from keras_lossbox.losses.regression import Regression
 
 
@@ -214,4 +214,4 @@ class Charbonnier(Regression):
     epsilon = Number(1e-3, low=0, above=True)
 
     def formula(self, error):
-        return safe_sqrt(ops.square(error) + self.epsilon**2)
+        return hypotenuse(error, self.epsilon)

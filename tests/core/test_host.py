@@ -46,6 +46,25 @@ def test_logits_behind_an_activation_of_a_graph(activation):
     np.testing.assert_array_equal(found(tf.constant([[1.0, -2.0, 40.0]])), [[1.0, -2.0, 40.0]])
 
 
+def test_metrics_as_compile_was_given_them():
+    """`_compile_metrics`, `_user_metrics`, `_user_weighted_metrics`"""
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    assert host.metrics_of(model) == (None, None)
+    model.compile("sgd", "mse", metrics=["mae"], weighted_metrics=["mse"])
+    assert host.metrics_of(model) == (["mae"], ["mse"])
+
+
+def test_added_losses_are_kept():
+    """`_losses`, `_flatten_layers`"""
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, activity_regularizer="l2")])
+    model(np.ones((3, 2)))
+    before = [float(loss) for loss in model.losses]
+    with host.added_losses_kept(model):
+        model(np.zeros((3, 2)))
+        assert [float(loss) for loss in model.losses] == [0.0] != before
+    assert [float(loss) for loss in model.losses] == before
+
+
 def test_a_variable_is_read_uncast_inside_a_layer_of_mixed_precision():
     """`AutocastScope`"""
 

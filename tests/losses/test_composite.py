@@ -192,6 +192,15 @@ def test_streaming_error_rate(rng):
     assert numpy(metric.result()) == 0
 
 
+def test_streaming_mean_adds_up_in_its_dtype():
+    """2^24 + 1 is no float32; Keras gives variables of a metric floatx, whatever the metric's dtype is."""
+    metric = box.MeanLoss(box.MeanAbsoluteError(reduction="sum", dtype="float64"), dtype="float64")
+    for error in (2.0**24, 1.0):
+        metric.update_state([[0.0]], [[error]])
+    assert float(metric.result()) == (2**24 + 1) / 2
+    assert {variable.dtype for variable in metric.variables} == {"float64"}
+
+
 def test_streaming_mean_under_masks_and_nan(rng):
     metric = box.MeanLoss(box.MeanSquaredError())
     y = np.array([[[1.0], [nan]], [[3.0], [2.0]]], "float32")

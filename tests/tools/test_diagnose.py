@@ -61,6 +61,25 @@ class Root(keras.losses.Loss):
         return 1 + keras.ops.sqrt(keras.ops.sum(0 * y_pred, -1))
 
 
+class Forgotten(keras.losses.Loss):
+    """A factor that is 0: neither value nor gradient say that anything is learned."""
+
+    def call(self, y_true, y_pred):
+        return keras.ops.mean(0 * keras.ops.square(keras.ops.cast(y_true, y_pred.dtype) - y_pred), -1)
+
+
+class TripledDice(box.Dice):
+    def formula(self, y, p, layout):
+        return 3 * super().formula(y, p, layout)
+
+
+def beside(loss, *metrics, units=1, activation=None, weighted=False):
+    """A model with these metrics beside its loss."""
+    network = model(units, activation, loss)
+    network.compile("sgd", loss, **{"weighted_metrics" if weighted else "metrics": list(metrics)})
+    return network
+
+
 BCE, CCE, SPARSE = (
     keras.losses.BinaryCrossentropy,
     keras.losses.CategoricalCrossentropy,
@@ -110,6 +129,9 @@ MISTAKES = [  # code, model, x, y, sample_weight
     ("gradient_zero", lambda: model(1, "sigmoid", Flat()), X, BINARY, None),
     ("gradient_not_finite", lambda: model(2, loss=Root()), X, REAL, None),
     ("labels_broadcast", lambda: model(1, loss=Unaligned()), X, X[:, 0], None),
+    ("loss_zero", lambda: model(1, "sigmoid", Forgotten()), X, BINARY, None),
+    ("loss_zero", lambda: model(2, loss=box.Huber() * 0.0), X, REAL, None),
+    ("overlap_outside_0_1", lambda: model(1, "sigmoid", TripledDice(mode="binary")), X, BINARY, None),
 ]
 
 
@@ -243,6 +265,127 @@ def test_healthy_set_up_is_silent(name):
     assert not diagnosis, str(diagnosis)
 
 
+M = keras.metrics
+REGIONS = [cls for cls in box.available().values() if "mode" in inspect.signature(cls).parameters]
+LOGITS, IGNORE_2 = box.BinaryCrossentropy(from_logits=True), box.SparseCategoricalCrossentropy(True, ignore_class=2)
+OF_PROBABILITIES = [  # loss, labels, metric, what to give in its place
+    (LOGITS, BINARY, M.AUC(), "AUC(from_logits=True)"),
+    (LOGITS, BINARY, "auc", "AUC(from_logits=True)"),
+    (LOGITS, BINARY, M.Precision(), "Precision(thresholds=0.0)"),
+    (LOGITS, BINARY, M.Recall(thresholds=0.5), "Recall(thresholds=0.0)"),
+    (LOGITS, BINARY, M.BinaryAccuracy(), "BinaryAccuracy(threshold=0.0)"),
+    (LOGITS, BINARY, "accuracy", "BinaryAccuracy(threshold=0.0)"),
+    (LOGITS, BINARY, M.binary_accuracy, "BinaryAccuracy(threshold=0.0)"),
+    (BCE(from_logits=True), BINARY, M.BinaryCrossentropy(), "BinaryCrossentropy(from_logits=True)"),
+    (LOGITS, BINARY, box.MeanLoss(box.BinaryCrossentropy()), "BinaryCrossentropy(from_logits=True)"),
+    (LOGITS, MANY, M.F1Score(threshold=0.5), "the activation sigmoid"),
+    (LOGITS, BINARY, M.Precision(thresholds=[0.2, 0.8]), "the activation sigmoid"),
+    (LOGITS, BINARY, M.RecallAtPrecision(0.5), "the activation sigmoid"),
+    (box.CategoricalCrossentropy(True), ONE_HOT, M.KLDivergence(), "the activation softmax"),
+    (
+        box.CategoricalCrossentropy(True),
+        ONE_HOT,
+        "categorical_crossentropy",
+        "CategoricalCrossentropy(from_logits=True)",
+    ),
+    (0.5 * LOGITS + box.BinaryFocalCrossentropy(from_logits=True), MANY, M.AUC(), "AUC(from_logits=True)"),
+]
+
+
+@pytest.mark.parametrize("loss, y, metric, instead", OF_PROBABILITIES, ids=[str(row[3]) for row in OF_PROBABILITIES])
+def test_metrics_that_take_logits_for_probabilities(loss, y, metric, instead):
+    network = beside(loss, metric, units=np.reshape(y, (N, -1)).shape[1])
+    [found] = diagnose(network, X, y, verbose=False)
+    assert (found.code, found.severity) == ("metric_of_probabilities", "warning")
+    assert instead in found.suggestion
+
+
+class Own(M.Metric):
+    """A metric of a user's, of which nothing is known."""
+
+    thresholds = threshold = 0.5
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        pass
+
+    def result(self):
+        return 0.0
+
+
+def test_metrics_that_take_logits_are_silent():
+    good = [M.AUC(from_logits=True), M.Precision(thresholds=0), M.Recall(0.0), M.BinaryAccuracy(threshold=0.0), "mse"]
+    good += [M.BinaryCrossentropy(from_logits=True), box.MeanLoss(LOGITS), Own(), Own().update_state, M.F1Score()]
+    good += [M.Precision(top_k=1), M.BinaryAccuracy(threshold=1.5)]
+    assert not diagnose(beside(LOGITS, *good), X, BINARY, verbose=False)
+    probabilities = [M.AUC(), M.Precision(), "accuracy", M.BinaryCrossentropy()]
+    assert not diagnose(beside("bce", *probabilities, activation="sigmoid"), X, BINARY, verbose=False)
+    classes = ["accuracy", "sparse_categorical_accuracy", M.SparseTopKCategoricalAccuracy(2)]
+    sparse = box.SparseCategoricalCrossentropy(from_logits=True)
+    assert not diagnose(beside(sparse, *classes, units=C), X, IDS, verbose=False)
+
+
+@pytest.mark.parametrize(
+    "loss, y, metric",
+    [
+        (MASKED_BCE, WITH_MISSING, M.BinaryAccuracy(threshold=0.0)),
+        (MASKED_BCE, WITH_MISSING, box.MeanLoss(LOGITS)),
+        (box.Masked(box.MeanSquaredError()), np.where(MANY == 1, np.nan, MANY), "mae"),
+        (IGNORE_2, IDS, "accuracy"),
+        (keras.losses.SparseCategoricalCrossentropy(True, ignore_class=2), IDS, M.SparseCategoricalAccuracy()),
+    ],
+)
+def test_metrics_that_count_missing_labels(loss, y, metric):
+    [found] = diagnose(beside(loss, metric, units=C), X, y, verbose=False)
+    assert (found.code, found.severity) == ("metric_counts_missing", "warning")
+    count = {2: np.sum(~np.isin(y, (0, 1)))}.get(y.ndim, np.sum(IDS == 2))
+    assert f"counts {count} missing labels" in found.message
+
+
+def test_metrics_that_leave_missing_labels_out_are_silent():
+    known = [box.MeanLoss(MASKED_BCE), Own(), Own().update_state]
+    assert not diagnose(beside(MASKED_BCE, *known, units=C), X, WITH_MISSING, verbose=False)
+    known = [box.MeanLoss(IGNORE_2), M.MeanIoU(C, ignore_class=2, sparse_y_pred=False)]
+    assert not diagnose(beside(IGNORE_2, *known, units=C), X, IDS, verbose=False)
+    assert not diagnose(beside(IGNORE_2, "accuracy", units=C), X, IDS % 2, verbose=False)  # none is missing
+    network = beside(IGNORE_2, "accuracy", units=C, weighted=True)
+    assert not diagnose(network, X, IDS, 1.0 * (IDS != 2), verbose=False)
+    [found] = diagnose(network, X, IDS, 1.0 * (np.arange(N) > 4), verbose=False)
+    assert f"counts {np.sum(IDS[5:] == 2)} missing labels" in found.message
+
+
+def test_metrics_of_an_output():
+    auc = [M.AUC(from_logits=True), M.AUC()]
+    for metrics in (auc, {"dose": M.AUC()}, [[], ["accuracy", M.AUC()]], [None, M.AUC()]):
+        network = two_outputs([BCE(), LOGITS])
+        network.compile("sgd", [BCE(), LOGITS], metrics=metrics)
+        found = diagnose(network, X, [BINARY, MANY[:, :2]], verbose=False)
+        assert [(finding.code, finding.subject) for finding in found] == [
+            ("metric_of_probabilities", "metrics of output 'dose'")
+        ]
+
+
+def test_a_loss_of_0_because_all_is_right_is_silent():
+    assert not diagnose(box.Hinge(), 10 * (2 * BINARY - 1), 2 * BINARY - 1, verbose=False)
+    assert not diagnose(box.MeanSquaredError(), REAL, REAL, verbose=False)
+
+
+@pytest.mark.parametrize("cls", [cls for cls in REGIONS if not issubclass(cls, box.LovaszHinge)])
+def test_overlaps_are_between_0_and_1(cls, rng):
+    """Where nothing overlaps they are silent, with `log_loss` too."""
+    options = {"log_loss": True} if "log_loss" in inspect.signature(cls).parameters else {}
+    y = rng.integers(0, 3, (2, 8, 8))
+    p = np.eye(3)[(y + 1) % 3]
+    for loss in (cls(mode="multiclass"), cls(mode="multiclass", **options)):
+        assert "overlap_outside_0_1" not in [found.code for found in diagnose(loss, p, y, verbose=False)]
+
+
+def test_a_subclass_that_triples_an_overlap(rng):
+    y = rng.integers(0, 3, (2, 8, 8))
+    p = 0.9 * np.eye(3)[(y + 1) % 3] + 0.1 / 3
+    found = diagnose(TripledDice(mode="multiclass"), p, y, verbose=False)
+    assert [finding.code for finding in found] == ["overlap_outside_0_1"]
+
+
 def state(network):
     variables = [*network.variables, *network.optimizer.variables, *network.metrics_variables]
     return [keras.ops.convert_to_numpy(variable).copy() for variable in variables]
@@ -258,6 +401,7 @@ class AlwaysNoisy(layers.Layer):
 
     def call(self, x):
         self.calls.assign_add(1.0)
+        self.add_loss(keras.ops.mean(x))
         return x + 0.01 * keras.random.normal(keras.ops.shape(x), seed=self.seeds)
 
 
@@ -265,7 +409,7 @@ def test_the_model_is_not_changed():
     network = keras.Sequential(
         [
             keras.Input((5,)),
-            layers.Dense(4, activity_regularizer="l2"),
+            layers.Dense(4, activity_regularizer="l2", kernel_regularizer="l2"),
             layers.BatchNormalization(),
             layers.Dropout(0.5),
             AlwaysNoisy(),
@@ -274,11 +418,22 @@ def test_the_model_is_not_changed():
     )
     network.compile("adam", loss=box.Huber(), metrics=["mae"])
     network.fit(X, REAL, verbose=0)
-    before = state(network)
+    network(X)
+    before, losses = state(network), [float(loss) for loss in network.losses]
+    assert len(losses) == 3  # of the activations, of `add_loss`, of the kernel
     assert not diagnose(network, X, REAL, verbose=False)
     for old, new in zip(before, state(network), strict=True):
         np.testing.assert_array_equal(old, new)
+    assert [float(loss) for loss in network.losses] == losses
     network.fit(X, REAL, verbose=0)  # and it still trains
+
+
+def test_the_numbers_in_keras_names_are_not_changed():
+    """Keras counts the AUCs of a program, and a training logs `auc_3`."""
+    keras.backend.clear_session()
+    found = diagnose(beside(LOGITS, "auc"), X, BINARY, verbose=False)
+    assert [finding.code for finding in found] == ["metric_of_probabilities"]
+    assert keras.metrics.AUC().name == "auc"
 
 
 def test_findings_name_the_output():
@@ -436,9 +591,6 @@ def test_bad_arguments():
 def test_nothing_is_wrong_with_the_data_that_a_loss_is_for(case, rng):
     y_true, y_pred = case.data(rng, (16,))
     assert [finding.code for finding in box.diagnose(case.build(), y_pred, y_true, verbose=False)] == []
-
-
-REGIONS = [cls for cls in box.available().values() if "mode" in inspect.signature(cls).parameters]
 
 
 @pytest.mark.parametrize("cls", [cls for cls in REGIONS if cls is not box.LovaszHinge], ids=lambda cls: cls.__name__)

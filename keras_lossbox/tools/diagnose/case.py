@@ -85,6 +85,7 @@ class Case:
     position: int
     y_pred: object
     loss: keras.losses.Loss
+    metrics: list = dataclasses.field(default_factory=list)  # of pairs: a metric, whether sample weights reach it
 
     def __post_init__(self):
         self.activation = _last_activation(self.model, self.position)
@@ -139,6 +140,18 @@ class Case:
         return last(y) if y.ndim == p.ndim else y, last(p), last(valid)
 
     @functools.cached_property
+    def missing(self):
+        """Which labels an option of the loss leaves out, and which have weight 0: arrays that can be broadcast."""
+        if self.like is None or isinstance(self.aligned, str):
+            return np.zeros(1, bool), np.zeros(1, bool)
+        batch = self.like.prepare(self.y, self.y_pred, self.weights, check_labels=False)
+        ignored, no = self.like.ignored(batch), np.zeros((), bool)
+        missing = no if ignored is None else np.asarray(ops.convert_to_numpy(ignored), bool)
+        if batch.layer_mask is not None:  # which metrics know of
+            missing = missing & np.asarray(ops.convert_to_numpy(batch.layer_mask), bool)
+        return missing, no if batch.weights is None else np.asarray(ops.convert_to_numpy(batch.weights)) == 0
+
+    @functools.cached_property
     def valid(self):
         """(labels, predictions) that are valid: rows for several classes, else elements; empty if they do not fit."""
         if self.like is None or isinstance(self.aligned, str):
@@ -150,6 +163,10 @@ class Case:
         if y.ndim == p.ndim and y.shape != p.shape:  # parameters of a distribution, or several predictions of a label
             return y[np.broadcast_to(valid[..., :1], y.shape)], p[valid]
         return y[valid], p[valid]
+
+    def with_labels(self, y):
+        """The loss of the batch, had it these labels."""
+        return float(ops.sum(self.loss(y, self.y_pred, self.weights)))
 
     @functools.cached_property
     def outcome(self):

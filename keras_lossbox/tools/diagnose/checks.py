@@ -15,7 +15,11 @@ from keras_lossbox.core.loss import Loss
 from keras_lossbox.functions.labels import NAN_LABEL, NOT_WHOLE
 from keras_lossbox.losses.binary import BinaryCrossentropy
 from keras_lossbox.losses.categorical import CategoricalCrossentropy
+from keras_lossbox.losses.composite import Masked
+from keras_lossbox.losses.overlap.base import Overlap
+from keras_lossbox.losses.overlap.lovasz import LovaszHinge
 from keras_lossbox.tools.diagnose.case import Finding
+from keras_lossbox.tools.diagnose.metrics import metrics_count_missing, metrics_of_probabilities
 from keras_lossbox.tools.weights import pos_weight_from_labels
 
 _RANGES = {"sigmoid": (0, 1), "softmax": (0, 1), "tanh": (-1, 1), "relu": (0, math.inf), "softplus": (0, math.inf)}
@@ -261,6 +265,31 @@ def loss_and_gradient(case):
     elif abs(value) > 1e-6 and gradients and not any(np.any(gradient) for gradient in gradients):
         hint = "look for argmax, round, stop_gradient or a saturated activation, or a loss without a gradient"
         yield case.finding("error", "gradient_zero", "gradient", f"0 everywhere, at a loss of {value:.3g}", hint)
+    elif value == 0 and not any(np.any(gradient) for gradient in gradients) and _blind_to_labels(case):
+        hint = "look for what counts as no error (a margin, epsilon or scope), or for a factor of 0"
+        yield case.finding("error", "loss_zero", "loss", "0, as is the gradient, and 0 for other labels too", hint)
+
+
+def _blind_to_labels(case):
+    """Whether the loss stays 0 where samples have the labels of others. (If not, it is 0 because all is right.)"""
+    read = case.like is None or getattr(case.like.targets(case.y_pred), "labels", True) is not False
+    if not read or np.all(case.y == case.y[:1]):
+        return False
+    orders = [np.random.default_rng(seed).permutation(len(case.y)) for seed in range(3)]
+    return all(case.with_labels(case.y[order]) == 0 for order in orders)
+
+
+def region_values(case):
+    """A loss of an overlap that no overlap has."""
+    loss = case.like.loss if isinstance(case.like, Masked) else case.like
+    if not isinstance(loss, Overlap) or isinstance(loss, LovaszHinge) or loss.log_loss:
+        return
+    batch = case.like.prepare(case.y, case.y_pred, case.weights)
+    values = np.asarray(ops.convert_to_numpy(case.like.evaluate(batch).values))
+    if values.min() < -1e-3 or values.max() > 1 + 1e-3:
+        message = f"from {values.min():.3g} to {values.max():.3g}, but 1 minus an overlap is between 0 and 1"
+        hint = "labels and predictions must be between 0 and 1; look at what a subclass does to the value"
+        yield case.finding("error", "overlap_outside_0_1", "loss", message, hint)
 
 
 def loss_at_the_start(case):
@@ -292,5 +321,8 @@ CHECKS = [
     prediction_values,
     targets,
     labels_broadcast,
+    metrics_of_probabilities,
+    metrics_count_missing,
 ]
 RUN_CHECKS = [loss_and_gradient, loss_at_the_start]
+RUN_CHECKS_OF_PARTS = [region_values]

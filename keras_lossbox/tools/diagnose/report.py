@@ -8,7 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lossbox.tools.diagnose import checks
+from keras_lossbox.core import host
+from keras_lossbox.tools.diagnose import checks, metrics
 from keras_lossbox.tools.diagnose.case import Case, Finding, as_loss, current, in_short, predict
 
 
@@ -46,10 +47,10 @@ def diagnose(
     batch_size: int = 256,
     verbose: bool = True,
 ) -> Diagnosis:
-    """Runs one batch and reports what is suspicious about inputs, labels, predictions, weights, loss and gradient.
+    """Runs one batch and reports what is suspicious about data, predictions, weights, loss, gradient and metrics.
 
-    Nothing is changed: no weight, optimizer, statistic or random state. What training would refuse, or silently do
-    otherwise than meant, is a finding, not an exception. A healthy set-up has none.
+    Nothing is changed: no weight, optimizer, statistic, random state or `model.losses`. What training would refuse, or
+    silently do otherwise than meant, is a finding, not an exception. A healthy set-up has none.
 
     Args:
         model_or_loss: a compiled and built model, or a loss as `compile` takes it (an instance, a name, a function).
@@ -85,8 +86,8 @@ def diagnose(
             f"Received: {model.name}, built={model.built}, loss={getattr(model, 'loss', None)!r}"
         )
     x, y, sample_weight = _one_batch(x, y, sample_weight)
-    with warnings.catch_warnings():  # a finding says it better
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(), host.added_losses_kept(model):
+        warnings.simplefilter("ignore")  # a finding says it better
         diagnosis = _search(model, model_or_loss if model is None else model.loss, x, y, sample_weight, batch_size)
     if verbose:
         print(diagnosis)
@@ -156,6 +157,7 @@ def _search(model, losses, x, y, sample_weight, batch_size):
     elif not isinstance(losses, dict):
         losses = dict.fromkeys(names, losses)
     labels, weights = _by_output("y", y, names), _by_output("sample_weight", sample_weight, names)
+    of_outputs = metrics.by_output(model, names)
     for position, name in enumerate(names):
         of = f" of output {name!r}" if len(names) > 1 else ""
         if losses.get(name) is None:
@@ -167,10 +169,8 @@ def _search(model, losses, x, y, sample_weight, batch_size):
             found.append(Finding("error", "samples_differ", "labels" + of, message, hint))
             continue
         weight = weights[name][rows] if name in weights else None
-        case = Case(
-            of, model, x, labels[name], labels[name][rows], weight, position, outputs[position], as_loss(losses[name])
-        )
-        found += _in_case(case)
+        y, loss = labels[name], as_loss(losses[name])
+        found += _in_case(Case(of, model, x, y, y[rows], weight, position, outputs[position], loss, of_outputs[name]))
     return Diagnosis(tuple(dict.fromkeys(found)), len(rows))
 
 
@@ -178,4 +178,5 @@ def _in_case(case):
     found = [finding for part in case.parts() for check in checks.CHECKS for finding in check(part)]
     if not any(finding.severity == "error" for finding in found):
         found += [finding for check in checks.RUN_CHECKS for finding in check(case)]
+        found += [finding for part in case.parts() for check in checks.RUN_CHECKS_OF_PARTS for finding in check(part)]
     return found
