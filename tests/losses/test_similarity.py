@@ -395,9 +395,10 @@ import keras, numpy as np, tensorflow as tf
 sys.path[:0] = [{tests!r}]
 import keras_lossbox as box
 from keras_lossbox import replicas
+from keras_lossbox.losses.similarity import chunks
 
 cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * {replicas})
 strategy = tf.distribute.MirroredStrategy(tf.config.list_logical_devices("CPU"))
 rng = np.random.default_rng(0)
 x, y = rng.normal(size=(22, 4)).astype("float32"), rng.integers(0, 3, 22)
@@ -415,11 +416,14 @@ def trained(loss):
 found, gather = {{}}, replicas.gather
 for loss in {losses!r}:
     one = trained(loss)
+    if {in_chunks}:  # of an anchor each
+        chunks.MOST_PAIRS, chunks.CHUNK_PAIRS = 0, 1
     with strategy.scope():
         several = trained(loss)
         replicas.gather = lambda x: x
         alone = trained(loss)
         replicas.gather = gather
+    chunks.MOST_PAIRS = 2**24
     found[loss] = [float(np.max(np.abs(one - other))) for other in (several, alone)]
 print("FOUND", json.dumps(found))
 """
@@ -428,9 +432,11 @@ OVER_BATCH = ["triplet_semi_hard", "triplet_all", "lifted_struct", "sup_con", "n
 
 @pytest.mark.matrix
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="tf.distribute is TensorFlow's")
-def test_two_replicas_train_like_one_device_and_alone_they_do_not():
+@pytest.mark.parametrize("replicas, in_chunks", [(2, False), (4, True)])
+def test_replicas_train_like_one_device_and_alone_they_do_not(replicas, in_chunks):
     """With weights, and a last batch of six. Without the gather each replica has its own pairs only."""
-    script = REPLICAS.format(tests=str(pathlib.Path(__file__).parents[1]), losses=OVER_BATCH)
+    tests = str(pathlib.Path(__file__).parents[1])
+    script = REPLICAS.format(tests=tests, losses=OVER_BATCH, replicas=replicas, in_chunks=in_chunks)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=900, check=False)
     lines = [line for line in done.stdout.splitlines() if line.startswith("FOUND ")]
     assert lines, done.stderr[-2000:]
