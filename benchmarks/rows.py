@@ -14,6 +14,7 @@ SHAPES = {
     "32x10": (32, 10),
     "64x64": (64, 64),
     "512x512": (512, 512),
+    "1024x128": (1024, 128),
     "1024x1000": (1024, 1000),
     "4M": (4096, 1024),
     "40000x100": (40000, 100),
@@ -26,7 +27,7 @@ DENSE = ("32x10", "64x64", "512x512", "1024x1000", "40000x100", "4M")
 SPARSE = (*DENSE, "4096x32000")
 IMAGES = ("8x512x512x4",)
 SEQUENCES = ("32x100x32", "64x400x64")  # samples, time steps, classes
-PAIRS = ("64x64", "512x512")  # samples, features: each sample with each
+PAIRS = ("64x64", "512x512", "1024x128")  # samples, features: each sample with each
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +54,7 @@ WEIGHTED = (
     Target("formula", 1.0, modes=("xla",), sizes=("4M",)),
     Target("y_pred", 2.0, measure="memory", modes=("graph",), sizes=("4M",)),
 )
+PAIRWISE = (Target("formula", 1.05, sizes=("1024x128",)),)
 NO_ONE_HOT = (
     Target("keras", 0.6, sizes=("4096x32000",)),
     Target("keras", 0.5, measure="memory", sizes=("4096x32000",)),
@@ -152,6 +154,12 @@ def unit_vectors(rng, shape):
     return np.arange(len(x), dtype="int32") % 4, x / np.linalg.norm(x, axis=-1, keepdims=True)
 
 
+def unit_tuples(rng, shape):
+    """Two embeddings of each sample."""
+    x = rng.standard_normal((shape[0], 2, shape[1]), "float32")
+    return np.arange(len(x), dtype="int32"), x / np.linalg.norm(x, axis=-1, keepdims=True)
+
+
 def sequences(rng, shape):
     """Labels for a fourth of the time steps, none of them the blank, class 0."""
     samples, times, classes = shape
@@ -229,6 +237,77 @@ def _categorical_hinge(y, z):
 
 def _generalized(y, p):
     return _mean((1 - tf.sqrt(tf.gather(p, y, batch_dims=1))) / 0.5)
+
+
+def _products(x, y=None):
+    return tf.matmul(x, x if y is None else y, transpose_b=True)
+
+
+def _distances(x):
+    squares = _sum(_square(x), -1)
+    return tf.sqrt(tf.maximum(squares[:, None] + squares[None] - 2 * _products(x), 1e-12))
+
+
+def _same(y):
+    """Which pairs are of one class and two samples, and which of one class."""
+    same = tf.equal(y[:, None], y[None])
+    return tf.linalg.set_diag(same, tf.zeros_like(y, "bool")), same
+
+
+def _log_sum_exp(x, mask):
+    return tf.reduce_logsumexp(tf.where(mask, x, -np.inf), -1)
+
+
+def _mean_over(x, mask, axis=None):
+    return _sum(tf.where(mask, x, 0), axis) / _sum(tf.cast(mask, x.dtype), axis)
+
+
+def _sup_con(y, x):
+    s, positive = _products(tf.math.l2_normalize(x, -1)) / 0.1, _same(y)[0]
+    others = tf.linalg.set_diag(tf.ones_like(positive), tf.zeros_like(y, "bool"))
+    return _mean(_log_sum_exp(s, others) - _mean_over(s, positive, -1))
+
+
+def _nt_xent(y, x):
+    s, (positive, same) = _products(tf.math.l2_normalize(x, -1)) / 0.07, _same(y)
+    return _mean_over(tf.nn.softplus(_log_sum_exp(s, ~same)[:, None] - s), positive)
+
+
+def _multi_similarity(y, x):
+    s, (positive, same) = _products(tf.math.l2_normalize(x, -1)) - 0.5, _same(y)
+    towards, away = _log_sum_exp(-2 * s, positive), _log_sum_exp(50 * s, ~same)
+    return _mean(tf.nn.softplus(towards) / 2 + tf.nn.softplus(away) / 50)
+
+
+def _lifted_struct(y, x):
+    distances, (positive, same) = _distances(x), _same(y)
+    sums = _sum(tf.where(same, 0, tf.exp(1 - distances)), -1)
+    return _mean_over(_square(tf.nn.relu(distances + tf.math.log(sums[:, None] + sums[None]))), positive) / 2
+
+
+def _triplet_hard(y, x):
+    distances, (positive, same) = _distances(x), _same(y)
+    farthest = tf.reduce_max(tf.where(positive, distances, 0), -1)
+    return _mean(tf.nn.relu(farthest - tf.reduce_min(tf.where(same, np.inf, distances), -1) + 1))
+
+
+def _logits_of_tuples(x):
+    x = tf.math.l2_normalize(x, -1)
+    return _products(x[:, 0], x[:, 1])
+
+
+def _info_nce(y, x):
+    return _mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, _logits_of_tuples(x) / 0.07))
+
+
+def _siglip(y, x):
+    z = _logits_of_tuples(x) / 0.1 - 10
+    return _mean(_sum(tf.nn.softplus(tf.linalg.set_diag(z, -tf.linalg.diag_part(z))), -1))
+
+
+def _npairs(y, x):
+    labels = tf.cast(tf.equal(y[:, None], y[None]), x.dtype)
+    return _mean(_cross_entropy(labels / _sum(labels, -1, keepdims=True), _products(x[:, 0], x[:, 1])))
 
 
 def _ctc(y, z):
@@ -417,6 +496,17 @@ ROWS = [
         lambda y, z: _generalized(y, tf.nn.softmax(z)),
     ),
     Row("Circle", unit_vectors, box.Circle(), K.Circle(), None, sizes=PAIRS),
+    # (Of these two the shortest formula has an array of all triplets: 4 GB for 1024 samples.)
+    Row("TripletSemiHard", unit_vectors, box.TripletSemiHard(), None, None, sizes=PAIRS),
+    Row("TripletAll", unit_vectors, box.TripletAll(), None, None, sizes=PAIRS),
+    Row("TripletHard", unit_vectors, box.TripletHard(), None, _triplet_hard, sizes=PAIRS, targets=PAIRWISE),
+    Row("LiftedStruct", unit_vectors, box.LiftedStruct(), None, _lifted_struct, sizes=PAIRS, targets=PAIRWISE),
+    Row("MultiSimilarity", unit_vectors, box.MultiSimilarity(), None, _multi_similarity, sizes=PAIRS, targets=PAIRWISE),
+    Row("NTXent", unit_vectors, box.NTXent(), None, _nt_xent, sizes=PAIRS, targets=PAIRWISE),
+    Row("SupCon", unit_vectors, box.SupCon(), None, _sup_con, sizes=PAIRS, targets=PAIRWISE),
+    Row("InfoNCE", unit_tuples, box.InfoNCE(), None, _info_nce, sizes=PAIRS, targets=PAIRWISE),
+    Row("SigLIP", unit_tuples, box.SigLIP(), None, _siglip, sizes=PAIRS, targets=PAIRWISE),
+    Row("NPairs", unit_tuples, box.NPairs(), None, _npairs, sizes=PAIRS, targets=PAIRWISE),
     Row("CTC", sequences, box.CTC(), K.CTC(), _ctc, sizes=SEQUENCES),
 ]
 

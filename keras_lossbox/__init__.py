@@ -11,6 +11,7 @@ from keras_lossbox.layers import ContrastiveHead, CosineHead, LinearHead, Ordina
 from keras_lossbox.metrics import MeanLoss
 from keras_lossbox.tools.diagnose import diagnose
 from keras_lossbox.tools.ordinal import ordinal_labels
+from keras_lossbox.tools.retrieval import RetrievalEvaluator, map_at_r, recall_at_k
 from keras_lossbox.tools.weights import class_balanced_weights, class_weight_from_labels, pos_weight_from_labels
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Loss",
     "MeanLoss",
     "OrdinalHead",
+    "RetrievalEvaluator",
     "Values",
     "__version__",
     "available",
@@ -29,11 +31,13 @@ __all__ = [
     "config",
     "diagnose",
     "get",
+    "map_at_r",
     "metrics",
     "ordinal_labels",
     "ordinal_probabilities",
     "plots",
     "pos_weight_from_labels",
+    "recall_at_k",
     "replicas",
     "targets",
     "tf1",

@@ -16,6 +16,7 @@ from golden import CLASSES, DEEP, PRECISE, ROWS, SMOOTH, TOLERANCE, grid
 from keras import ops
 
 import keras_lossbox as box
+from keras_lossbox.losses.similarity import chunks
 from keras_lossbox.losses.similarity.base import Pairwise
 
 numpy = keras.ops.convert_to_numpy
@@ -231,7 +232,119 @@ def test_a_tuple_with_a_masked_embedding_is_left_out(rng):
     assert numpy(loss(y[:, None], x, np.array([1.0, 0.0, 1.0]))) == pytest.approx(expected * 2 / 3)
 
 
-# ---------------------------------------------------------------- 3. numbers of other libraries
+# ---------------------------------------------------------------- 3. chunks of anchors
+
+CHUNKED = [
+    ("nt_xent", {}),
+    ("nt_xent", {"average": "anchors"}),
+    ("sup_con", {}),
+    ("info_nce", {"symmetric": True}),
+    ("siglip", {}),
+    ("triplet_semi_hard", {"distance": "squared-L2"}),
+    ("triplet_hard", {}),
+    ("triplet_all", {}),
+    ("circle", {"gamma": 2.0}),
+    ("multi_similarity", {"epsilon": 0.1}),
+]
+on_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="chunks are TensorFlow's")
+
+
+def lowered(monkeypatch, most=0, chunk=4 * 17):
+    """Chunks of four rows where there are 17; the last one is filled up."""
+    monkeypatch.setattr(chunks, "MOST_PAIRS", most)
+    monkeypatch.setattr(chunks, "CHUNK_PAIRS", chunk)
+
+
+def weighted_and_masked(name, rng):
+    """A function of embeddings: the loss with weights, a mask, a NaN and an anchor without a positive; and some."""
+    shape = (17, 4, 3) if name == "info_nce" else (17, 2, 3) if name == "siglip" else (17, 3)
+    groups, x = rng.integers(0, 3, 17), rng.normal(size=shape).astype(PRECISE)
+    groups[5], groups[6] = 7, 8
+    weights, mask = rng.integers(0, 3, 17).astype(PRECISE), rng.random(17) < 0.8
+    mask = mask if len(shape) == 2 else np.repeat(mask[:, None], shape[1], 1)
+    x[11] = np.nan
+    mask[11] = False
+    return lambda loss: lambda x: loss(groups, with_mask(x, mask), weights), x
+
+
+MODES_OF_CHUNKS = ["eager", "unknown batch", "graph", "xla", "unknown in xla"]
+SHORT = [("eager", *CHUNKED[0]), ("eager", *CHUNKED[3]), ("eager", *CHUNKED[7]), ("unknown batch", *CHUNKED[0])]
+
+
+@on_tensorflow
+@pytest.mark.parametrize(
+    "mode, name, options",
+    by_default(lambda *case: case in SHORT, [(mode, *loss) for mode in MODES_OF_CHUNKS for loss in CHUNKED]),
+    ids=str,
+)
+def test_chunks_of_anchors_are_the_whole(mode, name, options, rng, monkeypatch):
+    of, x = weighted_and_masked(name, rng)
+    how = {"mode": "graph" if mode == "unknown batch" else mode.split()[-1], "unknown_batch": "unknown" in mode}
+    for reduction in ("mean", "sum_by_nonzero_weights"):
+        total = of(box.get(name, reduction=reduction, dtype=PRECISE, **options))
+        value, gradient = value_and_gradient(total, x)
+        with monkeypatch.context() as lower:
+            lowered(lower)
+            found = value_and_gradient(total, x, **how)
+            np.testing.assert_allclose(found[0], value, rtol=1e-6)
+            np.testing.assert_allclose(found[1], gradient, rtol=1e-6, atol=1e-7)
+            if mode == "unknown batch":  # and then too few
+                lowered(lower, most=17 * 17 * 4)
+                np.testing.assert_allclose(value_and_gradient(total, x, **how)[1], gradient, rtol=1e-6, atol=1e-7)
+
+
+@on_tensorflow
+@pytest.mark.parametrize("graph", by_default(lambda graph: not graph, [False, True]))
+@pytest.mark.parametrize("name, options", [CHUNKED[0]], ids=str)
+def test_second_derivatives_through_chunks(name, options, graph, rng, monkeypatch):
+    import tensorflow as tf
+
+    of, x = weighted_and_masked(name, rng)
+    total, direction = of(box.get(name, dtype=PRECISE, **options)), tf.constant(rng.normal(size=x.shape))
+
+    def second(x):
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                value = total(x)
+            along = tf.reduce_sum(tf.where(tf.math.is_nan(x), 0, inner.gradient(value, x) * direction))
+        return outer.gradient(along, x)
+
+    x = np.nan_to_num(x)
+    expected = second(tf.constant(x))
+    assert np.any(expected)
+    lowered(monkeypatch)
+    found = (tf.function(second) if graph else second)(tf.constant(x))
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-9)
+
+
+@on_tensorflow
+def test_the_matrix_of_all_pairs_is_not_held(rng, monkeypatch):
+    """In no operation of the graph, the loops of forward and backward included, is a tensor of so many pairs."""
+    import tensorflow as tf
+
+    def largest(function):
+        graphs, sizes = [function.get_concrete_function(tf.TensorSpec((512, 4))).graph], []
+        while graphs:
+            graph = graphs.pop()
+            graphs += [graph._get_function(name).graph for name in graph._functions if graph._get_function(name).graph]
+            sizes += [t.shape.num_elements() or 0 for op in graph.get_operations() for t in op.outputs if t.shape.rank]
+        return max(sizes)
+
+    def gradient(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value = loss(np.arange(512) % 9, x)
+        return tape.gradient(value, x)
+
+    loss = box.SupCon()
+    assert largest(tf.function(gradient)) == 512 * 512
+    lowered(monkeypatch, chunk=2**14)
+    assert largest(tf.function(gradient)) < 512 * 512
+
+
+# ---------------------------------------------------------------- 4. numbers of other libraries
 
 
 @pytest.mark.parametrize("options", [{}, {"gamma": 16.0, "margin": 0.25}, {"remove_diagonal": False}], ids=str)
@@ -256,7 +369,7 @@ def test_numbers_that_tensorflow_addons_documents():
         np.testing.assert_allclose(float(loss([0, 0], np.eye(2))), printed, rtol=1e-6)
 
 
-# ---------------------------------------------------------------- 4. cosines
+# ---------------------------------------------------------------- 5. cosines
 
 COSINES = ("arc_face", "cos_face", "proxy_anchor")
 
@@ -278,7 +391,7 @@ def test_a_class_that_is_left_out_adds_nothing(name):
     np.testing.assert_allclose(numpy(loss([0, 1], masked)), numpy(loss([0, 1], kept)), rtol=1e-6)
 
 
-# ---------------------------------------------------------------- 5. several replicas
+# ---------------------------------------------------------------- 6. several replicas
 
 REPLICAS = """
 import json, sys
@@ -286,9 +399,10 @@ import keras, numpy as np, tensorflow as tf
 sys.path[:0] = [{tests!r}]
 import keras_lossbox as box
 from keras_lossbox import replicas
+from keras_lossbox.losses.similarity import chunks
 
 cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * {replicas})
 strategy = tf.distribute.MirroredStrategy(tf.config.list_logical_devices("CPU"))
 rng = np.random.default_rng(0)
 x, y = rng.normal(size=(22, 4)).astype("float32"), rng.integers(0, 3, 22)
@@ -306,11 +420,14 @@ def trained(loss):
 found, gather = {{}}, replicas.gather
 for loss in {losses!r}:
     one = trained(loss)
+    if {in_chunks}:  # of an anchor each
+        chunks.MOST_PAIRS, chunks.CHUNK_PAIRS = 0, 1
     with strategy.scope():
         several = trained(loss)
         replicas.gather = lambda x: x
         alone = trained(loss)
         replicas.gather = gather
+    chunks.MOST_PAIRS = 2**24
     found[loss] = [float(np.max(np.abs(one - other))) for other in (several, alone)]
 print("FOUND", json.dumps(found))
 """
@@ -319,9 +436,11 @@ OVER_BATCH = ["triplet_semi_hard", "triplet_all", "lifted_struct", "sup_con", "n
 
 @pytest.mark.matrix
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="tf.distribute is TensorFlow's")
-def test_two_replicas_train_like_one_device_and_alone_they_do_not():
+@pytest.mark.parametrize("replicas, in_chunks", [(2, False), (4, True)])
+def test_replicas_train_like_one_device_and_alone_they_do_not(replicas, in_chunks):
     """With weights, and a last batch of six. Without the gather each replica has its own pairs only."""
-    script = REPLICAS.format(tests=str(pathlib.Path(__file__).parents[1]), losses=OVER_BATCH)
+    tests = str(pathlib.Path(__file__).parents[1])
+    script = REPLICAS.format(tests=tests, losses=OVER_BATCH, replicas=replicas, in_chunks=in_chunks)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=900, check=False)
     lines = [line for line in done.stdout.splitlines() if line.startswith("FOUND ")]
     assert lines, done.stderr[-2000:]

@@ -12,10 +12,20 @@ from keras_lossbox.core.loss import Loss
 from keras_lossbox.core.options import Choice, Flag
 from keras_lossbox.functions.elementary import divide_no_nan, safe_sqrt, sizes_of, unit_vectors
 from keras_lossbox.functions.labels import NAN_LABEL, NOT_WHOLE
+from keras_lossbox.losses.similarity import chunks
+
+
+class Rows(NamedTuple):
+    """Embeddings, and which they are; those that are not usable are 0."""
+
+    x: Any  # (m, d)
+    labels: Any  # (m,)
+    usable: Any  # (m,)
+    ids: Any  # (m,)
 
 
 class Pairs(NamedTuple):
-    """The rows of this replica, each of them an anchor, and those of all replicas, with which they are compared.
+    """Rows of this replica, each of them an anchor, and those of all replicas, with which they are compared.
 
     A row that is masked, of weight 0, or NaN is nobody's partner and has none: its row and column of `positive` and
     `negative` are False, and its embedding is 0.
@@ -38,12 +48,21 @@ class Pairs(NamedTuple):
         return ops.any(self.negative, -1)
 
 
+class Anchors(NamedTuple):
+    """What a formula gives: for each anchor a tensor `(m,)`, and where a value is not defined anything finite."""
+
+    values: Any
+    defined: Any
+    number: Any = None  # of how many pairs a value is the sum, if the loss is the mean over all pairs of the batch
+
+
 class Pairwise(Loss):
     """A loss over the pairs of the batch: `formula` gives each anchor's value, and which anchors have one."""
 
     normalize = Flag(False, keyword=True)
 
     labels = True  # False: y_true is not read, and each sample is a class of its own
+    by_anchor = True  # whether the formula asks no anchor, and no replica, for another anchor: then it may see a few
 
     def targets(self, y_pred):
         return targets.Pairs(views=True, labels=self.labels)
@@ -56,29 +75,46 @@ class Pairwise(Loss):
     def compute(self, batch):
         sizes = sizes_of(batch.y_pred)[:-1]
         valid = ops.reshape(ops.broadcast_to(True if batch.valid is None else batch.valid, sizes), (-1,))
-        pairs = self.pairs(batch, valid)
-        values, defined = self.formula(pairs)
-        return values_of(values, defined, pairs.usable, valid, batch, sizes)
+        rows = self.rows(batch, valid)
+        keys = Rows(*map(replicas.gather, rows))
+        found = chunks.by_chunks(self.of_anchors, rows, keys, 3) if self.by_anchor else self.of_anchors(rows, keys)
+        values, defined, number = found
+        defined = ops.cast(defined, "bool")
+        values = shared_equally(values, ops.sum(ops.where(defined, number, 0)), defined)
+        return values_of(values, defined, rows.usable, valid, batch, sizes)
 
     def formula(self, pairs):
-        """The value of each anchor, and which are defined: two tensors `(m,)`. Of the others anything finite."""
+        """The value of each anchor, and which are defined, as `Anchors` or a tuple of its fields."""
         raise NotImplementedError
 
-    def pairs(self, batch, valid):
-        """Who is compared with whom."""
+    def of_anchors(self, rows, keys):
+        """The formula's `Anchors` for these rows, all in the dtype of the embeddings."""
+        anchors = Anchors(*self.formula(pairs_of(Rows(*rows), Rows(*keys))))
+        number = 1 if anchors.number is None else anchors.number
+        dtype = anchors.values.dtype
+        return [
+            anchors.values,
+            ops.cast(anchors.defined, dtype),
+            ops.broadcast_to(ops.cast(number, dtype), ops.shape(anchors.values)),
+        ]
+
+    def rows(self, batch, valid):
+        """The embeddings of this replica."""
         x = ops.reshape(batch.y_pred, (-1, sizes_of(batch.y_pred)[-1]))
         labels = ops.reshape(batch.y_true if self.labels else samples_of(batch.y_pred), (-1,))
         usable = ops.logical_and(ops.logical_and(valid, is_group(labels)), ops.all(ops.isfinite(x), -1))
         x = ops.where(usable[:, None], x, 0)
-        x = unit_vectors(x, -1) if self.unit_length else x
-        ids = replicas.row_ids(x)
-        keys, key_labels, keys_usable, key_ids = map(replicas.gather, (x, labels, usable, ids))
-        both = ops.logical_and(usable[:, None], keys_usable[None])
-        itself = ops.equal(ids[:, None], key_ids[None])
-        same = ops.logical_and(both, ops.equal(labels[:, None], key_labels[None]))
-        positive = ops.logical_and(same, ops.logical_not(itself))
-        negative = ops.logical_and(both, ops.logical_not(same))
-        return Pairs(x, keys, positive, negative, itself, usable, keys_usable)
+        return Rows(unit_vectors(x, -1) if self.unit_length else x, labels, usable, replicas.row_ids(x))
+
+
+def pairs_of(rows, keys):
+    """Who is compared with whom."""
+    both = ops.logical_and(rows.usable[:, None], keys.usable[None])
+    itself = ops.equal(rows.ids[:, None], keys.ids[None])
+    same = ops.logical_and(both, ops.equal(rows.labels[:, None], keys.labels[None]))
+    positive = ops.logical_and(same, ops.logical_not(itself))
+    negative = ops.logical_and(both, ops.logical_not(same))
+    return Pairs(rows.x, keys.x, positive, negative, itself, rows.usable, keys.usable)
 
 
 def is_group(labels):
@@ -153,16 +189,15 @@ def shared_equally(totals, number, defined):
 
 
 def mean_over_pairs(costs, partners, defined):
-    """For each anchor its share of the mean of all its and the other anchors' pairs."""
-    partners = ops.logical_and(partners, defined[:, None])
-    totals = ops.sum(ops.where(partners, costs, 0), -1)
-    return shared_equally(totals, ops.sum(ops.cast(partners, costs.dtype)), defined)
+    """`Anchors` whose mean is that of all their pairs."""
+    number = ops.sum(ops.cast(partners, costs.dtype), -1)
+    return Anchors(ops.sum(ops.where(partners, costs, 0), -1), defined, number)
 
 
 def mean_by(average, costs, partners, defined):
-    """For each anchor what the option `average` says: the mean over its pairs, or its share of that over all pairs."""
+    """`Anchors` with what the option `average` says: the mean over an anchor's pairs, or the mean over all pairs."""
     if average == "anchors":
-        return mean_over_partners(costs, partners)
+        return Anchors(mean_over_partners(costs, partners), defined)
     return mean_over_pairs(costs, partners, defined)
 
 

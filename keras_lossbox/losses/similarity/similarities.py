@@ -166,6 +166,8 @@ class LiftedStruct(PairwiseDistances):
 
     margin = Number(1.0, low=0)
 
+    by_anchor = False
+
     def formula(self, pairs):
         distances = self.distances(pairs)
         of_anchor = log_sum_exp(self.margin - distances, pairs.negative)
@@ -173,4 +175,4 @@ class LiftedStruct(PairwiseDistances):
         of_both = of_anchor[:, None] + ops.softplus(of_key[None] - of_anchor[:, None])
         costs = ops.square(ops.relu(distances + of_both)) / 2
         defined = ops.logical_and(pairs.has_positive, pairs.has_negative)
-        return mean_over_pairs(costs, pairs.positive, defined), defined
+        return mean_over_pairs(costs, pairs.positive, defined)

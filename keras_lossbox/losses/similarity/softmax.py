@@ -9,6 +9,7 @@ from keras_lossbox.core.loss import Loss
 from keras_lossbox.core.options import Choice, Flag, Number
 from keras_lossbox.core.registry import register
 from keras_lossbox.functions.elementary import multiply_optional, sizes_of, unit_vectors
+from keras_lossbox.losses.similarity import chunks
 from keras_lossbox.losses.similarity.base import (
     Pairwise,
     log_sum_exp,
@@ -65,7 +66,7 @@ class NTXent(Pairwise):
         s = similarities(pairs) / self.temperature
         against = log_sum_exp(s, pairs.negative)[:, None]
         costs = ops.where(pairs.has_negative[:, None], ops.softplus(against - s), 0)
-        return mean_by(self.average, costs, pairs.positive, pairs.has_positive), pairs.has_positive
+        return mean_by(self.average, costs, pairs.positive, pairs.has_positive)
 
 
 @register
@@ -114,7 +115,7 @@ class SupCon(Pairwise):
 
 
 class Tuples(NamedTuple):
-    """The first two embeddings of each sample of this replica, and of all replicas; and the others of these."""
+    """The first two embeddings of samples of this replica, and of all of all replicas; and the others of these."""
 
     queries: Any  # (m, d)
     keys: Any  # (m, d)
@@ -144,18 +145,20 @@ class Matching(Loss):
         x = ops.where(usable[..., None], x, 0)
         x = unit_vectors(x, -1) if self.normalize else x
         both = ops.logical_and(usable[:, 0], usable[:, 1])
-        values = self.formula(tuples(x, usable, both))
+        rows = [x, usable, both, replicas.row_ids(x)]
+        keys = [replicas.gather(tensor) for tensor in rows]
+        (values,) = chunks.by_chunks(lambda rows, keys: [self.formula(tuples(rows, keys))], rows, keys, 1)
         return values_of(values, both, both, ops.logical_and(valid[:, 0], valid[:, 1]), batch, samples)
 
     def formula(self, tuples):
-        """The value of each sample, `(m,)`."""
+        """The value of each sample, `(m,)`, which must not ask for other samples of this replica."""
         raise NotImplementedError
 
 
-def tuples(x, usable, both):
-    """Who is compared with whom, from `(m, views, d)`."""
-    ids = replicas.row_ids(x)
-    everything, all_usable, all_both, all_ids = map(replicas.gather, (x, usable, both, ids))
+def tuples(rows, keys):
+    """Who is compared with whom, from embeddings `(m, views, d)`, which are usable, in which samples, and their ids."""
+    x, _, _, ids = rows
+    everything, all_usable, all_both, all_ids = keys
     itself = ops.equal(ids[:, None], all_ids[None])
     others = ops.reshape(everything[:, 2:], (-1, sizes_of(x)[-1]))
     others_usable = ops.reshape(all_usable[:, 2:], (-1,))

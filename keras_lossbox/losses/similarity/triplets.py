@@ -5,11 +5,7 @@ from keras import ops
 from keras_lossbox.core.options import Choice, Flag, Number
 from keras_lossbox.core.registry import register
 from keras_lossbox.losses.similarity import mining
-from keras_lossbox.losses.similarity.base import (
-    PairwiseDistances,
-    mean_by,
-    shared_equally,
-)
+from keras_lossbox.losses.similarity.base import Anchors, PairwiseDistances, mean_by
 
 
 class Triplet(PairwiseDistances):
@@ -75,7 +71,7 @@ class TripletSemiHard(Triplet):
         if self.anchors == "complete":
             defined = ops.logical_and(defined, pairs.has_negative)
         costs = self.cost(distances - negatives)
-        return mean_by(self.average, costs, pairs.positive, defined), defined
+        return mean_by(self.average, costs, pairs.positive, defined)
 
 
 @register
@@ -169,5 +165,5 @@ class TripletAll(Triplet):
         costs, number = mining.shortfalls(distances, pairs.negative, distances + self.margin)
         if self.average == "triplets":
             number = ops.sum(ops.cast(pairs.negative, "int32"), -1, keepdims=True)
-        number = ops.sum(ops.where(pairs.positive, ops.cast(number, costs.dtype), 0))
-        return shared_equally(ops.sum(ops.where(pairs.positive, costs, 0), -1), number, defined), defined
+        number = ops.sum(ops.where(pairs.positive, ops.cast(number, costs.dtype), 0), -1)
+        return Anchors(ops.sum(ops.where(pairs.positive, costs, 0), -1), defined, number)
