@@ -3,11 +3,12 @@
 Where the value of a row depends on no other row, only on the keys, the matrix of all pairs is never needed at once.
 Each chunk is computed again on the way back, for its part of the gradients; what is kept between is the values.
 
-TensorFlow only; the other backends hold the whole matrix.
+TensorFlow only, and where sizes are known when a step is traced: eagerly, with `Input(shape, batch_size=n)`, or with
+`dataset.batch(n, drop_remainder=True)`. (A choice that the run makes, `tf.cond`, has no gradient of a gradient, nor
+one under XLA.) Elsewhere the whole matrix is held.
 """
 
 from keras_lossbox.core import host
-from keras_lossbox.functions.elementary import sizes_of
 
 if host.ON_TENSORFLOW:
     import tensorflow as tf
@@ -22,28 +23,26 @@ def by_chunks(formula, rows, keys, outputs):
     `rows` and `keys` are lists of tensors; the first of each holds the embeddings, which the gradient is by. The
     formula must not ask other replicas, nor one row for another.
     """
-    if not host.ON_TENSORFLOW:
+    if not host.ON_TENSORFLOW or any(None in tensor.shape for tensor in (*rows, *keys)):
         return formula(rows, keys)
-    count, columns = (sizes_of(tensors[0])[0] for tensors in (rows, keys))
-    if isinstance(count, int) and isinstance(columns, int):
-        return formula(rows, keys) if count * columns <= MOST_PAIRS else in_chunks(formula, rows, keys, outputs)
-    pairs = tf.cast(count, "int64") * tf.cast(columns, "int64")
-    return tf.cond(pairs <= MOST_PAIRS, lambda: formula(rows, keys), lambda: in_chunks(formula, rows, keys, outputs))
+    count, columns = rows[0].shape[0], keys[0].shape[0]
+    if count * columns <= MOST_PAIRS:
+        return formula(rows, keys)
+    return in_chunks(formula, rows, keys, outputs, count, max(1, CHUNK_PAIRS // columns))
 
 
-def in_chunks(formula, rows, keys, outputs):
-    """The formula for a chunk of rows after the other."""
-    count, columns = (tf.shape(tensors[0])[0] for tensors in (rows, keys))
-    chunks = tf.maximum(1, -(-count // tf.maximum(1, CHUNK_PAIRS // tf.maximum(1, columns))))
+def in_chunks(formula, rows, keys, outputs, count, at_a_time):
+    """The formula for a chunk of the `count` rows after the other."""
+    chunks = -(-count // at_a_time)
     size = -(-count // chunks)  # as equal as can be, so that little is filled up
 
     def split(tensor):
         filled = tf.pad(tensor, [[0, chunks * size - count]] + [[0, 0]] * (len(tensor.shape) - 1))
-        return tf.reshape(filled, tf.concat([[chunks, size], tf.shape(tensor)[1:]], 0))
+        return tf.reshape(filled, [chunks, size, *tensor.shape[1:]])
 
     def joined(array):
         stacked = array.stack()
-        return tf.reshape(stacked, tf.concat([[chunks * size], tf.shape(stacked)[2:]], 0))[:count]
+        return tf.reshape(stacked, [chunks * size, *stacked.shape[2:]])[:count]
 
     def loop(step, arrays, *sums):
         """`step` for each chunk: what it gives is written to the arrays, and added to the sums."""
@@ -71,7 +70,7 @@ def in_chunks(formula, rows, keys, outputs):
     @tf.custom_gradient
     def values(x, keys):
         fixed_x, fixed_keys = split(tf.stop_gradient(x)), tf.stop_gradient(keys)  # else each chunk would be recorded
-        found = loop(lambda chunk: (of_chunk(chunk, fixed_x[chunk], fixed_keys), []), [(dtype, [None])] * outputs)
+        found = loop(lambda chunk: (of_chunk(chunk, fixed_x[chunk], fixed_keys), []), [(dtype, [size])] * outputs)
 
         def gradient(*upstream):
             split_x, split_upstream = split(x), split(upstream[0])
@@ -84,7 +83,7 @@ def in_chunks(formula, rows, keys, outputs):
                 gradients = tape.gradient(found, sources, split_upstream[chunk], unconnected_gradients="zero")
                 return gradients[:1], gradients[1:]
 
-            return loop(step, [(dtype, [None, *x.shape[1:]])], tf.zeros_like(keys))
+            return loop(step, [(dtype, [size, *x.shape[1:]])], tf.zeros_like(keys))
 
         return found, gradient
 
