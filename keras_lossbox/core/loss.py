@@ -135,15 +135,12 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
 
     def reduced(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The loss in `compute_dtype`; under `tf.distribute` this replica's share of it."""
-        loss = self.loss_of(self.prepare(y_true, y_pred, sample_weight))
+        score = self.score(self.prepare(y_true, y_pred, sample_weight))
+        loss = self.finish(reduction.reduced(score, self.reduction))
+        if score.divisor is not None:
+            return replicas.share(loss)
         of_vectors = len(loss.shape) == 2 and np.ndim(y_pred) == 1  # `axis=None`: they were aligned as (n, 1)
         return ops.squeeze(loss, -1) if of_vectors else loss
-
-    def loss_of(self, batch: Batch) -> Any:
-        """The loss of a batch as `prepare` gives it."""
-        score = self.score(batch)
-        loss = self.finish(reduction.reduced(score, self.reduction))
-        return loss if score.divisor is None else replicas.share(loss)
 
     def prepare(self, y_true: Any, y_pred: Any, sample_weight: Any = None, check_labels: bool = True) -> Batch:
         """Labels, predictions, weights and mask as a `Batch`: converted, aligned, checked, without what is masked."""

@@ -7,7 +7,7 @@ is a ValueError. They give one value per sample, `(n, ...)`.
 import keras
 from keras import ops
 
-from keras_lossbox.core import replicas, targets
+from keras_lossbox.core import targets
 from keras_lossbox.core.loss import Loss
 from keras_lossbox.core.options import Choice, Flag, Integer
 from keras_lossbox.core.registry import register
@@ -260,29 +260,13 @@ class RootMeanSquaredError(Regression):
         return ops.square(error)
 
     def call(self, y_true, y_pred):
-        if not self._of_each:
+        if self.scope == "batch":
             return super().call(y_true, y_pred)
         error = y_true - y_pred
         return absolute(error) if self.axis is None else norm(error, self.axis) / size_of(error, self.axis) ** 0.5
 
     def finish(self, loss):
-        return loss if self._of_each else safe_sqrt(loss)
-
-    def loss_of(self, batch):
-        """Of errors in units of the largest, if that is large: in float32 the square of 2e19 is infinite."""
-        if self._of_each:
-            return super().loss_of(batch)
-        error = ops.abs(batch.y_true - batch.y_pred)
-        valid = batch.valid_entries
-        largest = ops.max(error if valid is None else ops.where(valid, error, 0), initial=0)
-        largest = ops.stop_gradient(ops.max(replicas.gather(ops.reshape(largest, (1,)))))
-        unit = ops.where(ops.logical_and(largest > 1e15, largest < float("inf")), largest, 1)
-        return unit * super().loss_of(batch._replace(y_true=batch.y_true / unit, y_pred=batch.y_pred / unit))
-
-    @property
-    def _of_each(self):
-        """Whether a root is taken of each value, not of the reduced loss."""
-        return self.scope == "sample" or self.reduction in ("none", None)
+        return safe_sqrt(loss) if self.scope == "batch" else loss
 
 
 class Norm(Loss):
