@@ -401,8 +401,8 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * {replicas})
 strategy = tf.distribute.MirroredStrategy(tf.config.list_logical_devices("CPU"))
 rng = np.random.default_rng(0)
-x, y = rng.normal(size=(22, 4)).astype("float32"), rng.integers(0, 3, 22)
-weights = rng.integers(0, 3, 22).astype("float32")
+x, y = rng.normal(size=(23, 4)).astype("float32"), rng.integers(0, 3, 23)
+weights = rng.integers(0, 3, 23).astype("float32")
 
 def trained(loss):
     keras.utils.set_random_seed(0)
@@ -432,16 +432,20 @@ OVER_BATCH = ["triplet_semi_hard", "triplet_all", "lifted_struct", "sup_con", "n
 
 @pytest.mark.matrix
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="tf.distribute is TensorFlow's")
-@pytest.mark.parametrize("replicas, in_chunks", [(2, False)])
-def test_replicas_train_like_one_device_and_alone_they_do_not(replicas, in_chunks):
-    """With weights, and a last batch of six. Without the gather each replica has its own pairs only."""
+@pytest.mark.parametrize(
+    "replicas, in_chunks, losses",
+    [(2, False, OVER_BATCH), (4, True, ["nt_xent", "info_nce"])],
+    ids=["2", "4 in chunks"],
+)
+def test_replicas_train_like_one_device_and_alone_they_do_not(replicas, in_chunks, losses):
+    """With weights, and a last batch of seven. Without the gather each replica has its own pairs only."""
     tests = str(pathlib.Path(__file__).parents[1])
-    script = REPLICAS.format(tests=tests, losses=OVER_BATCH, replicas=replicas, in_chunks=in_chunks)
+    script = REPLICAS.format(tests=tests, losses=losses, replicas=replicas, in_chunks=in_chunks)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=900, check=False)
     lines = [line for line in done.stdout.splitlines() if line.startswith("FOUND ")]
     assert lines, done.stderr[-2000:]
     found = json.loads(lines[0].removeprefix("FOUND "))
-    assert set(found) == set(OVER_BATCH)
+    assert set(found) == set(losses)
     for loss, (together, alone) in found.items():
         assert together < 5e-6, loss
         assert alone > 1e-4, loss
