@@ -399,8 +399,8 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * {replicas})
 strategy = tf.distribute.MirroredStrategy(tf.config.list_logical_devices("CPU"))
 rng = np.random.default_rng(0)
-x, y = rng.normal(size=(22, 4)).astype("float32"), rng.integers(0, 3, 22)
-weights = rng.integers(0, 3, 22).astype("float32")
+x, y = rng.normal(size=(23, 4)).astype("float32"), rng.integers(0, 3, 23)
+weights = rng.integers(0, 3, 23).astype("float32")
 
 def trained(loss):
     keras.utils.set_random_seed(0)
@@ -429,7 +429,7 @@ OVER_BATCH = ["triplet_semi_hard", "triplet_all", "lifted_struct", "sup_con", "n
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="tf.distribute is TensorFlow's")
 @pytest.mark.parametrize("replicas, losses", [(2, OVER_BATCH), (4, OVER_BATCH[::3])], ids=str)
 def test_replicas_train_like_one_device_and_alone_they_do_not(replicas, losses):
-    """With weights, and a last batch of six. Without the gather each replica has its own pairs only."""
+    """With weights, and a last batch of seven. Without the gather each replica has its own pairs only."""
     tests = str(pathlib.Path(__file__).parents[1])
     script = REPLICAS.format(tests=tests, losses=losses, replicas=replicas)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=900, check=False)
