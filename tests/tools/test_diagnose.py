@@ -603,10 +603,10 @@ def test_logits_are_seen_in_every_region_loss_of_several_classes(cls, rng):
 
 
 def test_subclasses_are_of_their_bases_kind(rng):
-    class Mine(box.Huber):
+    class HuberOfAUser(box.Huber):
         pass
 
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, activation="sigmoid")])
-    model.compile("sgd", Mine())
+    model.compile("sgd", HuberOfAUser())
     found = diagnose(model, rng.normal(size=(16, 3)), 5 + rng.random((16, 1)), verbose=False)
     assert "targets_out_of_reach" in [finding.code for finding in found]
