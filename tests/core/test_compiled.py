@@ -93,6 +93,7 @@ def test_every_loss_has_its_numbers(case, mode, rng):
     assert compiled._programs
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     "mode, reduction",
     [

@@ -24,7 +24,6 @@ tf.config.set_logical_device_configuration(
 )
 strategy = tf.distribute.MirroredStrategy(tf.config.list_logical_devices("CPU"))
 keras.config.disable_traceback_filtering()
-MANY = sys.argv[2] == "many"  # losses
 REDUCTIONS = ("mean", "sum", "mean_with_sample_weight", "sum_by_nonzero_weights")
 LOCAL = {"LovaszSoftmax", "LovaszHinge"}  # with per_sample=False they sort the pixels of one replica
 
@@ -97,9 +96,7 @@ def compare_training(loss):
 
 
 global_cases = [case for case in MAIN_CASES if not (case.name in LOCAL and case.is_batch_statistic)]
-if not MANY:  # two, of which one is a statistic
-    chosen = TYPICAL[2::3]
-elif len(SHARDS) == 4:  # a few, and of the statistics over replicas one of each family
+if len(SHARDS) == 4:  # a few, and of the statistics over replicas one of each family
     chosen = [*TYPICAL, *{case.cls.__module__: case for case in global_cases if case.is_batch_statistic}.values()]
 else:  # of each family one, and of each class that is a statistic
     classes = {case.cls: case for case in global_cases}.values()
@@ -112,5 +109,5 @@ to_train = (
     box.RootMeanSquaredError(reduction="mean_with_sample_weight"),
     box.Huber(reduction="sum_by_nonzero_weights"),
 )
-trained = {str(loss): compare_training(loss) for loss in (to_train if MANY else to_train[2:3])}
+trained = {str(loss): compare_training(loss) for loss in to_train}
 print("FOUND", json.dumps({"replicas": strategy.num_replicas_in_sync, "cases": cases, "trained": trained}))

@@ -14,37 +14,29 @@ from packaging.version import Version
 KERAS_ADDS_UP_METRICS = Version(keras.__version__) >= Version("3.10")
 
 pytestmark = [
+    pytest.mark.matrix,
     pytest.mark.skipif(BACKEND != "tensorflow", reason="tf.distribute is TensorFlow's"),
     pytest.mark.xdist_group("replicas"),
 ]
 
 
-HOW = [
-    "2 few",
-    pytest.param("2 many", marks=pytest.mark.matrix),
-    pytest.param("4 many", marks=pytest.mark.matrix),
-]
-
-
-@pytest.fixture(scope="module", params=HOW)
+@pytest.fixture(scope="module", params=[2, 4])
 def found(request):
-    replicas, losses = request.param.split()
     script = pathlib.Path(__file__).parent / "replicas.py"  # logical devices must be set before TensorFlow starts
     done = subprocess.run(
-        [sys.executable, script, replicas, losses], capture_output=True, text=True, timeout=900, check=False
+        [sys.executable, script, str(request.param)], capture_output=True, text=True, timeout=900, check=False
     )
     lines = [line for line in done.stdout.splitlines() if line.startswith("FOUND ")]
     assert lines, done.stderr[-2000:]
     found = json.loads(lines[0].removeprefix("FOUND "))
-    assert found["replicas"] == int(replicas)
-    found["few"] = losses == "few"
+    assert found["replicas"] == request.param
     return found
 
 
 def test_every_loss_has_the_value_and_gradient_of_one_device(found):
     """Relative to the largest number; the batch is split unevenly, with weights and a mask."""
     classes = {case.split("(")[0] for case in found["cases"]}
-    assert len(classes) >= (2 if found["few"] else 10)
+    assert len(classes) >= 10
     too_far = {
         (case, reduction): deviation
         for case, of_reductions in found["cases"].items()

@@ -28,6 +28,7 @@ def test_sum_is_the_sum_of_its_parts_with_weights_and_masks(reduction, rng):
     np.testing.assert_allclose(numpy(whole(y, with_mask(p, keep), weights)), expected, rtol=1e-6)
 
 
+@pytest.mark.matrix
 def test_sum_trains_on_all_parts_and_keras_on_the_first_of_a_list(tmp_path, rng):
     x = rng.normal(size=(16, 3)).astype("float32")
     y = (rng.random((16, 2)) < 0.4).astype("float32")
