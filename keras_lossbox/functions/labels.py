@@ -18,6 +18,14 @@ class YesNo(NamedTuple):
     no: Any
 
 
+def is_missing(labels, ignore):
+    """Where a label is the one that says "missing": a number, or "nan"."""
+    if ignore != "nan":
+        return ops.equal(labels, ignore)
+    floating = keras.backend.is_float_dtype(keras.backend.standardize_dtype(labels.dtype))
+    return ops.isnan(labels) if floating else ops.equal(labels, NAN_LABEL)
+
+
 def yes_no(y, label_smoothing=0.0):
     """Labels of yes/no, both sides moved towards 1/2."""
     if not label_smoothing:

@@ -1,7 +1,5 @@
 """Losses made of losses: several on one output, or one whose labels are partly missing."""
 
-import math
-
 import keras
 from keras import ops
 
@@ -9,10 +7,10 @@ from keras_lossbox.core import reduction
 from keras_lossbox.core.adapt import adapt, check_is_storable
 from keras_lossbox.core.construction import DEFAULT_REDUCTION
 from keras_lossbox.core.loss import Loss
-from keras_lossbox.core.options import Choice, Integer, Number, Option, deserialize
+from keras_lossbox.core.options import Choice, Integer, Missing, Number, Option, deserialize
 from keras_lossbox.core.registry import register, snake_case
 from keras_lossbox.functions.elementary import divide_no_nan
-from keras_lossbox.functions.labels import NAN_LABEL
+from keras_lossbox.functions.labels import is_missing
 from keras_lossbox.metrics import MeanLoss
 
 
@@ -42,20 +40,6 @@ class LossesOption(LossOption):
         if not isinstance(value, list) or not value:
             raise TypeError
         return [super(LossesOption, self).parse(item) for item in value]
-
-
-class Missing(Option):
-    """The label that stands for a missing one; NaN is kept as "nan", which JSON knows and which equals itself."""
-
-    allowed = "a number or NaN"
-    annotation = 'float | Literal["nan"]'
-
-    def parse(self, value):
-        if value == "nan" or (isinstance(value, float) and math.isnan(value)):
-            return "nan"
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isinf(value):
-            raise TypeError
-        return value
 
 
 def _check_part(part, whole):
@@ -228,11 +212,7 @@ class Masked(Loss):
 
     def _missing(self, batch):
         y, rank = batch.y_true, len(batch.y_pred.shape)
-        if self.ignore != "nan":
-            missing = ops.equal(y, self.ignore)
-        else:
-            floating = keras.backend.is_float_dtype(keras.backend.standardize_dtype(y.dtype))
-            missing = ops.isnan(y) if floating else ops.equal(y, NAN_LABEL)
+        missing = is_missing(y, self.ignore)
         if batch.axis is not None and len(y.shape) == rank:
             return ops.any(missing, batch.axis)
         return ops.expand_dims(missing, -1) if batch.axis is None and len(y.shape) < rank else missing

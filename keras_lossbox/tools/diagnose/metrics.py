@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_lossbox.core import host
 from keras_lossbox.losses.composite import Masked
-from keras_lossbox.metrics import MeanLoss
+from keras_lossbox.metrics import MaskedMetric, MeanLoss
 
 _BETWEEN_PROBABILITIES = (  # all thresholds between 0 and 1
     keras.metrics.SensitivityAtSpecificity,
@@ -68,7 +68,7 @@ def metrics_count_missing(case):
         count = np.sum(missing & ~weighted_away if weighted else missing)
         if count and _counts_every_label(metric):
             message = f"{_name(metric)} counts {count} missing labels, which {type(case.loss).__name__} leaves out"
-            hint = "use keras_lossbox.MeanLoss(loss), or weighted_metrics and weights of 0 there"
+            hint = "use keras_lossbox.MaskedMetric(metric), or weighted_metrics and weights of 0 there"
             yield case.finding("warning", "metric_counts_missing", "metrics", message, hint)
 
 
@@ -85,9 +85,9 @@ def _resolved(metric, case):
 
 
 def _inner(metric):
-    """The loss that a metric is the mean of, or the metric itself."""
-    while isinstance(metric, (MeanLoss, Masked)):
-        metric = metric.loss
+    """The loss that a metric is the mean of, or the metric that is masked, or the metric itself."""
+    while isinstance(metric, (MeanLoss, Masked, MaskedMetric)):
+        metric = metric.metric if isinstance(metric, MaskedMetric) else metric.loss
     return metric
 
 
