@@ -156,9 +156,8 @@ class MaskedMetric(keras.metrics.Metric):
             missing = is_missing(y_true, self.ignore)
             present = ops.logical_not(ops.any(missing, -1) if by_row else missing)
             weights = self._weights(present, layer_mask, sample_weight)
+        columns = columns if by_row else 1
         y_true = ops.reshape(ops.where(missing, ops.zeros_like(y_true), y_true), (-1, 1 if of_indices else columns))
-        if not by_row:
-            y_true, columns = ops.reshape(y_true, (-1, 1)), 1
         self.metric.update_state(y_true, ops.reshape(y_pred, (-1, columns)), sample_weight=ops.reshape(weights, (-1,)))
 
     def _weights(self, present, layer_mask, sample_weight):

@@ -162,6 +162,20 @@ class Choice(Option):
         return value
 
 
+class Missing(Option):
+    """The label that stands for a missing one; NaN is kept as "nan", which JSON knows and which equals itself."""
+
+    allowed = "a number or NaN"
+    annotation = 'float | Literal["nan"]'
+
+    def parse(self, value):
+        if value == "nan" or (isinstance(value, float) and math.isnan(value)):
+            return "nan"
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isinf(value):
+            raise TypeError
+        return value
+
+
 class Integer(Option):
     """A whole number, of `low` or more; Python's or numpy's, never a bool or a float."""
 
@@ -309,17 +323,3 @@ def signature(cls, tail, positional=None):
     }
     rest = [by_name[name].replace(kind=inspect.Parameter.KEYWORD_ONLY) for name in by_name if name not in positional]
     return inspect.Signature([*(by_name[name] for name in positional), *rest])
-
-
-class Missing(Option):
-    """The label that stands for a missing one; NaN is kept as "nan", which JSON knows and which equals itself."""
-
-    allowed = "a number or NaN"
-    annotation = 'float | Literal["nan"]'
-
-    def parse(self, value):
-        if value == "nan" or (isinstance(value, float) and math.isnan(value)):
-            return "nan"
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isinf(value):
-            raise TypeError
-        return value
