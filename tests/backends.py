@@ -2,14 +2,21 @@
 
 import keras
 import numpy as np
+import pytest
 from keras.src.backend import set_keras_mask  # what Keras's layers call
 
 BACKEND = keras.config.backend()
 MODES = {"tensorflow": ["eager", "graph", "xla"], "jax": ["eager", "jit"], "torch": ["eager"]}[BACKEND]
 
 
-def check_refused(fn, y_pred, mode):
-    """A traced function whose loss gets a label that is not valid gives NaN."""
+def check_refused(fn, y_pred, mode, message="`y_true` must hold"):
+    """A traced function whose loss gets a label that is not valid: an error in a graph on the CPU, else NaN."""
+    if mode == "graph":
+        import tensorflow as tf
+
+        with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+            value_and_gradient(fn, y_pred, mode)
+        return
     value, gradient = value_and_gradient(fn, y_pred, mode)
     assert np.isnan(value)
     assert np.all(np.isfinite(gradient))  # the weights survive the step

@@ -35,11 +35,11 @@ class Domain:
         unbounded = isinstance(self.high, float) and self.high == math.inf
         return below if unbounded else below | (labels > self.high + rounding)
 
-    def check(self, labels: Any) -> tuple[Any, Any]:
+    def check(self, labels: Any, loss: str) -> tuple[Any, Any]:
         """The labels, and where they are not valid: None if it is known that all are.
 
-        In eager mode a label that is not valid raises an error; in a traced graph there is no value to look at yet, and
-        the loss is NaN.
+        A label that is not valid raises an error: in eager mode here, on a CPU when the graph runs. Elsewhere (XLA, a
+        GPU, JAX) there is no value to look at, and the loss is NaN.
         """
         seen = host.concrete(labels)
         if seen is not None:
@@ -49,9 +49,20 @@ class Domain:
         floating = keras.backend.is_float_dtype(keras.backend.standardize_dtype(labels.dtype))
         if floating and not self.above and 0 not in labels.shape:
             # Two passes over the labels in place of five; the batch is NaN, then, not the label's sample.
-            return labels, ops.any(self.outside(ops.stack([ops.min(labels), ops.max(labels)])))
-        outside = self.outside(labels)
-        return ops.where(outside, ops.cast(self.harmless, labels.dtype), labels), outside
+            invalid = ops.any(self.outside(ops.stack([ops.min(labels), ops.max(labels)])))
+        else:
+            invalid = self.outside(labels)
+        host.fail_in_run(ops.any(invalid), lambda: self._in_words(labels, loss))
+        if len(invalid.shape) == 0:
+            return labels, invalid
+        return ops.where(invalid, ops.cast(self.harmless, labels.dtype), labels), invalid
+
+    def _in_words(self, labels, loss):
+        """What a run says that fails; it has no string operations that XLA could compile."""
+        sentence = f"{loss}: `y_true` must hold {self.allowed}. Received: labels from"
+        integers = not keras.backend.is_float_dtype(labels.dtype.name)
+        names = f"({NAN_LABEL} is NaN, {NOT_WHOLE} no whole number)" if integers else ""
+        return [sentence, ops.min(labels), "to", ops.max(labels), names]
 
     def _received(self, seen):
         if seen.dtype.kind == "f":

@@ -75,6 +75,21 @@ def has_cpus_only():
     return all(device.device_type in ("CPU", "XLA_CPU") for device in tf.config.list_physical_devices())
 
 
+def fail_in_run(wrong, describe):
+    """Lets the run of a TensorFlow graph fail with these words and numbers where `wrong`, a scalar, is true.
+
+    XLA cannot fail, and on a GPU the question would make the host wait: there nothing happens.
+    """
+    if operation(wrong) is None or not has_cpus_only():
+        return
+
+    def fail():
+        tf.raw_ops.Assert(condition=False, data=describe(), summarize=1)
+        return tf.no_op()
+
+    tf.cond(wrong, fail, tf.no_op)
+
+
 def logits_behind(y_pred, activation, axis):
     """The logits that the probabilities `y_pred` were computed from by "sigmoid" or "softmax", or None.
 

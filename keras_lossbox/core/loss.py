@@ -158,7 +158,7 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
             return batch
         if not batch.all_valid:
             y_true = valid_labels(batch, valid_entries(batch, sizes), domain.harmless, targets.labels_of_sample)
-        y_true, invalid = domain.check(y_true)
+        y_true, invalid = domain.check(y_true, type(self).__name__)
         return batch._replace(y_true=y_true, invalid=invalid)
 
     def score(self, batch: Batch) -> Score:

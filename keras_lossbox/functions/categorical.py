@@ -7,6 +7,7 @@ from keras_lossbox.functions.elementary import (
     finite_logits,
     inside_unit_interval,
     is_small,
+    max_over,
     mean,
     one_minus_exp,
     sizes_of,
@@ -51,7 +52,7 @@ def sparsemax(z, axis):
     """
     falling = ops.stop_gradient(-ops.sort(-z, axis))
     first = 1 + ops.cumsum(ops.ones_like(z), axis) * falling > ops.cumsum(falling, axis)
-    lowest = ops.min(ops.where(first, falling, float("inf")), axis, keepdims=True)
+    lowest = -max_over(ops.where(first, -falling, float("-inf")), axis, keepdims=True)
     support = z >= lowest
     count = ops.sum(ops.cast(support, z.dtype), axis, keepdims=True)
     threshold = (ops.sum(ops.where(support, z, 0), axis, keepdims=True) - 1) / count
@@ -77,14 +78,14 @@ def log_p_at_labels(logits, labels, axis, smoothing=0.0):
 
 def log_sum_exp(x, axis):
     """max x along `axis`, kept and as a constant, and log Σ exp(x - max x), which is exact for any offset."""
-    top = ops.stop_gradient(ops.max(x, axis, keepdims=True))
+    top = ops.stop_gradient(max_over(x, axis, keepdims=True))
     if not FROM_SOFTMAX:
         return top, ops.log(ops.sum(ops.exp(x - top), axis))
 
     @ops.custom_gradient
     def log_sum(x):
         p = ops.softmax(x, axis)
-        return -ops.log(ops.max(p, axis)), lambda upstream: ops.expand_dims(upstream, axis) * p
+        return -ops.log(max_over(p, axis)), lambda upstream: ops.expand_dims(upstream, axis) * p
 
     return top, log_sum(x)
 
@@ -94,7 +95,7 @@ def _log_p_from_softmax(z, labels, axis, smoothing):
 
     @ops.custom_gradient
     def log_p(z):
-        p, top = ops.softmax(z, axis), ops.max(z, axis)
+        p, top = ops.softmax(z, axis), max_over(z, axis)
         z_mean = ops.squeeze(ops.take_along_axis(z, ops.expand_dims(labels, axis), axis), axis) - top
         if smoothing:
             z_mean = (1 - smoothing) * z_mean + smoothing * (mean(z, axis) - top)
@@ -103,7 +104,7 @@ def _log_p_from_softmax(z, labels, axis, smoothing):
             y = ops.one_hot(labels, sizes_of(z)[axis], axis=axis % len(z.shape), dtype=z.dtype)
             return (smooth_classes(y, smoothing, axis) - p) * ops.expand_dims(upstream, axis)
 
-        return z_mean + ops.log(ops.max(p, axis)), gradient
+        return z_mean + ops.log(max_over(p, axis)), gradient
 
     return log_p(z)
 

@@ -32,6 +32,11 @@ def mean(x, axis):
     return x if axis is None else ops.sum(x, axis) / size_of(x, axis)
 
 
+def max_over(x, axis, keepdims=False):
+    """The maximum along `axis`; of no row none. (`keras.ops.max` refuses an empty batch, with two more calls.)"""
+    return ops.max(x, axis, keepdims, initial=float("-inf"))
+
+
 def cumulative_sum(x):
     """The sums of the first entries along the last axis. (`keras.ops.cumsum` rounds float64 on PyTorch.)"""
     if keras.config.backend() != "torch":
@@ -78,9 +83,9 @@ def safe_sqrt(x):
 
 def norm(x, axis):
     """The Euclidean length along `axis`, with gradient 0 where it is 0; no square over- or underflows."""
-    largest = ops.stop_gradient(ops.max(ops.abs(x), axis, keepdims=True))
+    largest = ops.stop_gradient(max_over(ops.abs(x), axis, keepdims=True))
     largest = ops.where(ops.isinf(largest), 1, largest)
-    return ops.max(largest, axis) * safe_sqrt(ops.sum(ops.square(divide_no_nan(x, largest)), axis))
+    return max_over(largest, axis) * safe_sqrt(ops.sum(ops.square(divide_no_nan(x, largest)), axis))
 
 
 def hypotenuse(x, y):
@@ -93,7 +98,7 @@ def hypotenuse(x, y):
 
 def unit_vectors(x, axis):
     """x divided by its length along `axis`, and 0 with gradient 0 where that is 0; no square over- or underflows."""
-    largest = ops.stop_gradient(ops.max(ops.abs(x), axis, keepdims=True))
+    largest = ops.stop_gradient(max_over(ops.abs(x), axis, keepdims=True))
     x = divide_no_nan(x, largest)
     return divide_no_nan(x, safe_sqrt(ops.sum(ops.square(x), axis, keepdims=True)))
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from keras_lossbox.functions.elementary import mean, size_of, sizes_of
+from keras_lossbox.functions.elementary import max_over, mean, size_of, sizes_of
 
 NAN_LABEL = -(2**31)  # integers that stand for a label of NaN and for one that is no whole number: no class has them
 NOT_WHOLE = NAN_LABEL + 128  # 128 away, so that float32 can hold both
@@ -74,7 +74,7 @@ def take_at_labels(x, labels, axis):
 def multiclass_hinge(scores, labels, axis):
     """max(0, 1 - the score of the label + the largest other score)."""
     others = ops.where(is_label(scores, labels, axis), float("-inf"), scores)
-    return ops.relu(1 + ops.max(others, axis) - take_at_labels(scores, labels, axis))
+    return ops.relu(1 + max_over(others, axis) - take_at_labels(scores, labels, axis))
 
 
 def smooth_classes(y, label_smoothing, axis):

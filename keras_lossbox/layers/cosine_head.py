@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from keras_lossbox.core.registry import PACKAGE
-from keras_lossbox.functions.elementary import sizes_of, unit_vectors
+from keras_lossbox.functions.elementary import max_over, sizes_of, unit_vectors
 
 
 def in_full_precision(layer: keras.layers.Layer, x: Any) -> Any:
@@ -101,7 +101,7 @@ class CosineHead(keras.layers.Layer):
             return cosines
         cosines = ops.reshape(cosines, (*sizes_of(cosines)[:-1], self.units, self.sub_centers))
         if self.pooling == "max":
-            return ops.max(cosines, -1)
+            return max_over(cosines, -1)
         return ops.sum(ops.softmax(cosines / self.gamma, -1) * cosines, -1)
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:

@@ -136,8 +136,8 @@ class SparseCategoricalCrossentropy(
 
     Raises:
         ValueError: for an option out of its range, shapes that do not fit, a single class, a `class_weight` of the
-            wrong length. A label outside 0 ... C-1 raises in eager mode; in a compiled graph, where values cannot be
-            looked at, the loss is NaN. It is never a number.
+            wrong length. So does a label outside 0 ... C-1 in eager mode. In `fit` on a CPU it is TensorFlow's
+            InvalidArgumentError, with the labels and the range; under XLA, which cannot fail, the loss is NaN.
 
     Example:
 

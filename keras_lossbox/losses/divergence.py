@@ -8,7 +8,7 @@ from keras_lossbox.core.loss import Loss
 from keras_lossbox.core.options import Flag, Integer, Number
 from keras_lossbox.core.registry import register
 from keras_lossbox.functions.categorical import relative_entropy, sparsemax
-from keras_lossbox.functions.elementary import at_least
+from keras_lossbox.functions.elementary import at_least, max_over
 from keras_lossbox.functions.labels import one_hot
 
 
@@ -165,7 +165,7 @@ class Sparsemax(Loss):
 
     def compute(self, batch):
         axis = batch.axis
-        top = ops.stop_gradient(ops.max(batch.y_pred, axis, keepdims=True))
+        top = ops.stop_gradient(max_over(batch.y_pred, axis, keepdims=True))
         z = batch.y_pred - top
         y, p = one_hot(batch.y_true, z, axis), sparsemax(z, axis)
         z = ops.where(ops.logical_and(ops.equal(y, 0), ops.isinf(z)), 0, z)  # p is 0 there

@@ -162,7 +162,7 @@ class SparseCategoricalFocalCrossentropy(Categorical):
 
     Raises:
         ValueError: for an option out of its range, shapes that do not fit, a list of the wrong length; for a label
-            outside 0 ... C-1 in eager mode (in a compiled graph the loss is NaN).
+            outside 0 ... C-1. (In `fit` on a CPU that is an InvalidArgumentError; under XLA the loss is NaN.)
 
     Example:
 

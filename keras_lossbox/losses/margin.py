@@ -7,7 +7,7 @@ from keras_lossbox.core.loss import Loss
 from keras_lossbox.core.options import Choice, Integer, Number
 from keras_lossbox.core.registry import register
 from keras_lossbox.functions.categorical import per_class
-from keras_lossbox.functions.elementary import mean, multiply_optional, safe_power
+from keras_lossbox.functions.elementary import max_over, mean, multiply_optional, safe_power
 from keras_lossbox.functions.labels import one_hot, signs
 
 
@@ -145,7 +145,7 @@ class CategoricalHinge(ClassMargin):
     def formula(self, y, scores, label_score):
         stand_in = 0 if self.runner_up == "others_or_zero" else float("-inf")
         others = ops.where(ops.equal(y, 1), stand_in, (1 - y) * scores)
-        shortfall = self.margin - label_score + ops.max(others, self.axis, keepdims=True)
+        shortfall = self.margin - label_score + max_over(others, self.axis, keepdims=True)
         return ops.squeeze(ops.relu(shortfall), self.axis)
 
 

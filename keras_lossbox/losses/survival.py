@@ -7,7 +7,7 @@ from keras_lossbox.core.batch import Values, logical_and_optional
 from keras_lossbox.core.loss import Loss
 from keras_lossbox.core.options import Choice
 from keras_lossbox.core.registry import register
-from keras_lossbox.functions.elementary import sizes_of
+from keras_lossbox.functions.elementary import max_over, sizes_of
 
 
 @register
@@ -57,7 +57,7 @@ class CoxPH(Loss):
         valid = ops.broadcast_to(True if batch.valid is None else batch.valid, sizes_of(time))
         keys, times, events, present = map(replicas.gather, (hazard, time, event, valid))
         at_risk = ops.logical_and(present[None], ops.logical_not(times[None] < time[:, None]))
-        peak = ops.stop_gradient(ops.max(ops.where(at_risk, keys[None], -1e30), -1))
+        peak = ops.stop_gradient(max_over(ops.where(at_risk, keys[None], -1e30), -1))
         shares = ops.where(at_risk, ops.exp(ops.where(at_risk, keys[None] - peak[:, None], 0)), 0)
         if self.ties == "breslow":
             log_risk = log_of_some(ops.sum(shares, -1))

@@ -252,7 +252,7 @@ def sparse_softmax_cross_entropy(
     """`tf.losses.sparse_softmax_cross_entropy`: v = -log p_y along the last axis, for class indices y.
 
     The values of `SparseCategoricalCrossentropy(from_logits=True)`. Labels and weights may have one more axis, of size
-    1. A label that is no class is an error, in a compiled graph NaN; under weight 0 it may be anything.
+    1. A label that is no class is an error, under XLA NaN; under weight 0 it may be anything.
 
     >>> round(float(sparse_softmax_cross_entropy([1], [[0.0, 0.0]])), 4)
     0.6931

@@ -61,7 +61,7 @@ def test_comes_back_from_its_config(case, rng):
     config = json.loads(json.dumps(keras.losses.serialize(loss)))
     assert config["registered_name"] == f"keras_lossbox>{case.name}"
     data = case.data(rng)
-    value = numpy(loss(*data))
+    value = numpy(loss(*data)) if is_last_of_class(case) else None
     for copied in (
         type(loss).from_config(json.loads(json.dumps(loss.get_config()))),
         keras.losses.deserialize(config),
@@ -73,7 +73,8 @@ def test_comes_back_from_its_config(case, rng):
         assert copied.get_config() == loss.get_config()
         assert copied.dtype == "float16"
         assert repr(copied) == repr(loss)
-        assert numpy(copied(*data)) == value
+        if value is not None:
+            assert numpy(copied(*data)) == value
 
 
 @every_case(always, CASES)
@@ -395,11 +396,10 @@ def gradient_and_loss(case, rng):
 
 @every_case(cases=CASES)
 def test_gradient_is_the_derivative(case, rng):
-    """Along three directions."""
+    """Along one direction, in which every coordinate has a part."""
     gradient, loss, shape = gradient_and_loss(case, rng)
-    steps = 1e-6 * rng.normal(size=(3, *shape))
-    central = [(loss(step) - loss(-step)) / 2e-6 for step in steps]
-    assert_same([np.sum(gradient * step) / 1e-6 for step in steps], central, rtol=1e-7)
+    step = 1e-6 * rng.normal(size=shape)
+    assert_same(np.sum(gradient * step) / 1e-6, (loss(step) - loss(-step)) / 2e-6, rtol=1e-7)
 
 
 @every_case(is_typical, LAST_OF_FAMILY.values())
@@ -507,3 +507,18 @@ def test_a_batch_of_one_is_a_row_of_the_batch(case, rng):
     y_true, y_pred = case.data(rng)
     loss = case.build(reduction="none")
     assert_same(numpy(loss(y_true[:1], y_pred[:1])), numpy(loss(y_true, y_pred))[:1])
+
+
+NEED_A_ROW = {"TripletAll", "TripletHard"}  # Keras's argmax and take_along_axis
+if BACKEND != "tensorflow":
+    NEED_A_ROW |= {"CoxPH", "LovaszHinge", "LovaszSoftmax"}  # its take and cumsum
+
+
+@every_case()
+def test_an_empty_batch_is_zero(case, rng):
+    if case.name in NEED_A_ROW:
+        pytest.skip("looks for one of no rows")
+    y_true, y_pred = case.data(rng)
+    value, gradient = value_and_gradient(lambda x: case.build()(y_true[:0], x), y_pred[:0])
+    assert value == 0
+    assert gradient.shape == y_pred[:0].shape

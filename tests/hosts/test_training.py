@@ -258,6 +258,25 @@ def test_class_indices_of_a_size_known_only_at_run_time_are_checked():
 
 
 @tensorflow_only
+@pytest.mark.parametrize("options", [{}, {"steps_per_execution": 2}, {"jit_compile": True}], ids=str)
+def test_a_label_out_of_range_stops_fit_and_spares_the_weights(options):
+    """In the middle of an epoch; XLA, which cannot fail, shows NaN and goes on."""
+    import tensorflow as tf
+
+    x, y = np.ones((12, 4), "float32"), np.arange(12) % 3
+    y[7] = 3
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    model.compile("sgd", box.SparseCategoricalCrossentropy(from_logits=True), **options)
+    if options.get("jit_compile"):
+        assert np.isnan(model.fit(x, y, batch_size=4, verbose=0).history["loss"][0])
+    else:
+        said = r"SparseCategoricalCrossentropy: `y_true` must hold class indices from 0 to 2, .*\[0\] \[to\] \[3\]"
+        with pytest.raises(tf.errors.InvalidArgumentError, match=said):
+            model.fit(x, y, batch_size=4, shuffle=False, verbose=0)
+    assert all(np.all(np.isfinite(weights)) for weights in model.get_weights())
+
+
+@tensorflow_only
 def test_weights_of_a_wrong_size_known_only_at_run_time_fail():
     import tensorflow as tf
 

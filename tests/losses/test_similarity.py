@@ -103,7 +103,7 @@ def data_of(rng, n=9, d=3, dtype=PRECISE):
 @pytest.mark.parametrize("mode", by_default(lambda mode: mode == "eager", MODES))
 @every_pairwise
 def test_remarkable_batches(name, mode):
-    for batch in REMARKABLE if mode == "eager" else ("one sample", "one of its own", "all in one place"):
+    for batch in REMARKABLE if mode == "eager" else ("one sample", "one of its own"):
         with golden.naming(batch):
             check_remarkable(name, batch, mode)
 

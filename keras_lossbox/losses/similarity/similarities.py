@@ -5,6 +5,7 @@ from keras import ops
 from keras_lossbox.core import replicas
 from keras_lossbox.core.options import Flag, Number
 from keras_lossbox.core.registry import register
+from keras_lossbox.functions.elementary import max_over
 from keras_lossbox.losses.similarity.base import (
     Pairwise,
     PairwiseDistances,
@@ -125,8 +126,8 @@ class MultiSimilarity(Pairwise):
         if self.epsilon is None:
             return pairs.positive, pairs.negative
         s = ops.stop_gradient(s)
-        nearest_negative = ops.max(ops.where(pairs.negative, s, float("-inf")), -1, keepdims=True)
-        farthest_positive = ops.min(ops.where(pairs.positive, s, float("inf")), -1, keepdims=True)
+        nearest_negative = max_over(ops.where(pairs.negative, s, float("-inf")), -1, keepdims=True)
+        farthest_positive = -max_over(ops.where(pairs.positive, -s, float("-inf")), -1, keepdims=True)
         return (
             ops.logical_and(pairs.positive, s < nearest_negative + self.epsilon),
             ops.logical_and(pairs.negative, s > farthest_positive - self.epsilon),
