@@ -1,24 +1,36 @@
-"""For MkDocs: the notebooks as pages, links that hold on GitHub and here, and names in code that lead to their page."""
+"""For MkDocs: notebooks as pages, pictures of losses, links that hold here too, names in code that lead to a page."""
 
 import pathlib
 import re
+import sys
 
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File
 
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))  # the checkout, installed or not
+import loss_pictures
+
+import keras_lossbox
+
 ROOT = pathlib.Path(__file__).parent.parent
 DIRECTIVE = re.compile(r"^::: (keras_lossbox[\w.]*\.(\w+))$", re.MULTILINE)
+OF_LOSS = re.compile(r"^::: keras_lossbox\.losses\.[\w.]*?(\w+)$(?:\n {4}.*)*", re.MULTILINE)  # with its options
 LINK_HEADING_OR_CODE = re.compile(r"<(a|h\d|pre)\b.*?</\1>|<code>(\w+)(\([^<]*\))?</code>", re.DOTALL)
 CELL = re.compile(r"<td.*?</td>", re.DOTALL)
 
 documented = {}  # name -> what a `:::` directive calls it
+names = {cls.__name__: name for name, cls in keras_lossbox.available().items()}
 
 
 @event_priority(100)  # before mkdocs-jupyter, which looks for notebooks among the files
 def on_files(files, config):
-    """Adds the notebooks, which lie beside `docs`, and takes down what the pages document."""
+    """Adds the notebooks, which lie beside `docs`, and the pictures; takes down what the pages document."""
     for page in files.documentation_pages():
         documented.update((name, path) for path, name in DIRECTIVE.findall(page.content_string))
+    for name in names.values():
+        if drawn := loss_pictures.picture(name):
+            files.append(File.generated(config, f"reference/pictures/{name}.svg", content=drawn))
     for notebook in sorted((ROOT / "notebooks").glob("*.ipynb")):
         path = notebook.relative_to(ROOT).as_posix()
         files.append(File(path, str(ROOT), config.site_dir, config.use_directory_urls))
@@ -26,8 +38,16 @@ def on_files(files, config):
 
 
 def on_page_markdown(markdown, **kwargs):
-    """The parts of the README that other pages link to are on the start page."""
-    return markdown.replace("](../README.md", "](index.md")
+    """The parts of the README that other pages link to are on the start page; a loss has its picture at the end."""
+    return OF_LOSS.sub(with_picture, markdown.replace("](../README.md", "](index.md"))
+
+
+def with_picture(directive):
+    """What shows a loss, and below it value and gradient as curves, where a picture shows them."""
+    name = names.get(directive[1])
+    drawn = name and loss_pictures.picture(name)
+    text = f"Value and gradient of {directive[1]}"
+    return f"{directive[0]}\n\n![{text}](pictures/{name}.svg){{ .curves }}" if drawn else directive[0]
 
 
 def on_page_content(html, page, **kwargs):

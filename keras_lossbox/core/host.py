@@ -60,9 +60,9 @@ def operation(x):
 
 
 def concrete(x):
-    """`x` as a numpy array, or None while a function is traced or transformed, when there are no values yet."""
+    """`x` as a numpy array, or None while a function is traced or transformed, when only constants have values."""
     if operation(x) is not None:
-        return None
+        return tf.get_static_value(x)
     try:
         return ops.convert_to_numpy(x)
     except (TypeError, RuntimeError):  # a JAX tracer; a tensor under torch.func

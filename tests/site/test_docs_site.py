@@ -1,5 +1,7 @@
 """The documentation site holds what it should: checked in its sources, without MkDocs."""
 
+import ast
+import inspect
 import json
 import pathlib
 import re
@@ -25,6 +27,24 @@ def test_navigation_is_what_there_is():
 def test_loss_is_on_one_page_and_in_the_decision_table(name):
     assert DIRECTIVES.count(name) == 1
     assert any(re.search(rf"\b{name}\b", row) for row in ROWS)
+
+
+def test_pictures_show_what_exists():
+    """Which option of which loss, in values that it takes."""
+    tree = ast.parse((ROOT / "docs" / "loss_pictures.py").read_text())
+    tables = {node.targets[0].id: ast.literal_eval(node.value) for node in tree.body if isinstance(node, ast.Assign)}
+    for name, (option, values) in tables["SHOWN"].items():
+        parameters = inspect.signature(getattr(keras_lossbox, name)).parameters
+        assert option in parameters
+        for value in values:
+            logits = {"from_logits": True} if "from_logits" in parameters else {}
+            assert getattr(keras_lossbox, name)(**{option: value}, **logits).get_config()[option] == value
+    for name, needed in tables["NEEDED"].items():
+        required = [
+            p for p in inspect.signature(getattr(keras_lossbox, name)).parameters.values() if p.default is p.empty
+        ]
+        assert required
+        assert needed is None or {p.name for p in required} == set(needed)
 
 
 def test_public_names_are_on_one_page():
