@@ -8,7 +8,7 @@ from keras_lossbox.core.batch import Batch, Values
 from keras_lossbox.core.loss import Loss
 from keras_lossbox.core.registry import __version__, available, get
 from keras_lossbox.layers import ContrastiveHead, CosineHead, LinearHead, OrdinalHead, ordinal_probabilities
-from keras_lossbox.metrics import MaskedMetric, MeanLoss
+from keras_lossbox.metrics import DiceScore, IoUScore, MaskedMetric, MeanLoss, Perplexity
 from keras_lossbox.tools.diagnose import diagnose
 from keras_lossbox.tools.ordinal import ordinal_labels
 from keras_lossbox.tools.retrieval import RetrievalEvaluator, map_at_r, recall_at_k
@@ -18,11 +18,14 @@ __all__ = [
     "Batch",
     "ContrastiveHead",
     "CosineHead",
+    "DiceScore",
+    "IoUScore",
     "LinearHead",
     "Loss",
     "MaskedMetric",
     "MeanLoss",
     "OrdinalHead",
+    "Perplexity",
     "RetrievalEvaluator",
     "Values",
     "__version__",

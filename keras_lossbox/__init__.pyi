@@ -23,8 +23,11 @@ from keras_lossbox.layers import CosineHead as CosineHead
 from keras_lossbox.layers import LinearHead as LinearHead
 from keras_lossbox.layers import OrdinalHead as OrdinalHead
 from keras_lossbox.layers import ordinal_probabilities as ordinal_probabilities
+from keras_lossbox.metrics import DiceScore as DiceScore
+from keras_lossbox.metrics import IoUScore as IoUScore
 from keras_lossbox.metrics import MaskedMetric as MaskedMetric
 from keras_lossbox.metrics import MeanLoss as MeanLoss
+from keras_lossbox.metrics import Perplexity as Perplexity
 from keras_lossbox.tools.diagnose import diagnose as diagnose
 from keras_lossbox.tools.ordinal import ordinal_labels as ordinal_labels
 from keras_lossbox.tools.retrieval import RetrievalEvaluator as RetrievalEvaluator

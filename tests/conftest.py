@@ -11,7 +11,7 @@ import pytest
 
 # How many parameters of a test there are for one that runs by default, so that the README's command takes minutes; in
 # each folder, where no mark `one_in(n)` says otherwise. On other backends all of them run.
-ONE_IN = {"contract": 4, "functions": 3, "hosts": 3, "layers": 3, "losses": 3, "tf1": 3, "tools": 3}
+ONE_IN = {"contract": 4, "functions": 3, "hosts": 3, "layers": 3, "losses": 3, "metrics": 3, "tf1": 3, "tools": 3}
 ON_TENSORFLOW = os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow"
 
 

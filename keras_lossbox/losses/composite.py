@@ -7,11 +7,11 @@ from keras_lossbox.core import reduction
 from keras_lossbox.core.adapt import adapt, check_is_storable
 from keras_lossbox.core.construction import DEFAULT_REDUCTION
 from keras_lossbox.core.loss import Loss
+from keras_lossbox.core.mean_loss import MeanLoss
 from keras_lossbox.core.options import Choice, Integer, Missing, Number, Option, deserialize
 from keras_lossbox.core.registry import register, snake_case
 from keras_lossbox.functions.elementary import divide_no_nan
 from keras_lossbox.functions.labels import is_missing
-from keras_lossbox.metrics import MeanLoss
 
 
 class LossOption(Option):

@@ -11,7 +11,7 @@ from backends import BACKEND, with_mask
 from cases import MAIN_CASES
 
 import keras_lossbox
-from keras_lossbox.core import compiled
+from keras_lossbox.core import compiled, host
 
 if BACKEND != "tensorflow":
     pytest.skip("compiled programs are TensorFlow's", allow_module_level=True)
@@ -119,7 +119,8 @@ def test_reductions_weights_masks_and_nan(mode, reduction, rng):
         assert_same(found, expected)
 
 
-def test_a_label_that_is_no_class_is_nan_and_the_others_keep_their_gradient(rng):
+def test_a_label_that_is_no_class_is_nan_and_the_others_keep_their_gradient(rng, monkeypatch):
+    monkeypatch.setattr(host, "fail_in_run", lambda wrong, describe: None)  # as under XLA
     loss = keras_lossbox.SparseCategoricalCrossentropy(True)
     data = tf.constant([0, 7, 2, -1, 1]), tf.constant(rng.normal(size=(5, 3)).astype("float32")), None
     found, expected = both(loss, data, "unknown")

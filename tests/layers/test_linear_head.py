@@ -143,11 +143,12 @@ def test_mask_and_rows_of_weight_zero_contribute_nothing_even_if_nan(rng):
     assert not ours[1][[1, 3]].any()
 
 
-def test_label_that_is_no_class_is_nan(rng):
+def test_label_that_is_no_class_is_an_error(rng):
     loss = keras_lossbox.SparseCategoricalCrossentropy(from_logits=True)
     head, x = make(rng, "float32"), rng.normal(size=(4, FEATURES)).astype("float32")
     for label in (-1, CLASSES):
-        assert np.isnan(results(loss, head, x, np.array([0, 1, label, 2]), None, True)[0])
+        with pytest.raises(ValueError, match="`y_true` must hold class indices"):
+            results(loss, head, x, np.array([0, 1, label, 2]), None, True)
 
 
 def test_labels_and_weights_that_do_not_fit_are_errors(rng):
