@@ -166,6 +166,31 @@ class BinaryFocalCrossentropy(Loss):
         neg_weight: float | Sequence[float] | ArrayLike | None = None,
     ) -> None: ...
 
+class CIoU(Loss):
+    image_shape: Any
+    bounding_box_format: Any
+    eps: Any
+    def __init__(
+        self,
+        bounding_box_format: Literal[
+            "xyxy",
+            "yxyx",
+            "xywh",
+            "center_xywh",
+            "center_yxhw",
+            "rel_xyxy",
+            "rel_yxyx",
+            "rel_xywh",
+            "rel_center_xywh",
+            "rel_center_yxhw",
+        ] = "xyxy",
+        eps: float = 0.0,
+        image_shape: Sequence[float] | ArrayLike | None = None,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+    ) -> None: ...
+
 class CTC(Loss):
     blank: Any
     zero_infinity: Any
@@ -370,6 +395,31 @@ class CumulativeLink(Loss):
         dtype: DType = None,
     ) -> None: ...
 
+class DIoU(Loss):
+    image_shape: Any
+    bounding_box_format: Any
+    eps: Any
+    def __init__(
+        self,
+        bounding_box_format: Literal[
+            "xyxy",
+            "yxyx",
+            "xywh",
+            "center_xywh",
+            "center_yxhw",
+            "rel_xyxy",
+            "rel_yxyx",
+            "rel_xywh",
+            "rel_center_xywh",
+            "rel_center_yxhw",
+        ] = "xyxy",
+        eps: float = 0.0,
+        image_shape: Sequence[float] | ArrayLike | None = None,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+    ) -> None: ...
+
 class Dice(Loss):
     smooth: Any
     squared: Any
@@ -423,6 +473,17 @@ class Distillation(Loss):
         dtype: DType = None,
         *,
         axis: int = -1,
+    ) -> None: ...
+
+class DistributionFocal(Loss):
+    clip: Any
+    def __init__(
+        self,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        clip: bool = True,
     ) -> None: ...
 
 class EarthMovers(Loss):
@@ -493,6 +554,29 @@ class FocalTversky(Loss):
         class_weight: float | Sequence[float] | ArrayLike | Mapping[int, float] | None = None,
         ignore_class: int | None = None,
         include_background: bool = True,
+    ) -> None: ...
+
+class GIoU(Loss):
+    bounding_box_format: Any
+    eps: Any
+    def __init__(
+        self,
+        bounding_box_format: Literal[
+            "xyxy",
+            "yxyx",
+            "xywh",
+            "center_xywh",
+            "center_yxhw",
+            "rel_xyxy",
+            "rel_yxyx",
+            "rel_xywh",
+            "rel_center_xywh",
+            "rel_center_yxhw",
+        ] = "xyxy",
+        eps: float = 0.0,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
     ) -> None: ...
 
 class GaussianCRPS(Loss):
@@ -626,6 +710,31 @@ class InfoNCE(Loss):
         *,
         symmetric: bool = False,
         normalize: bool = True,
+    ) -> None: ...
+
+class IoU(Loss):
+    form: Any
+    bounding_box_format: Any
+    eps: Any
+    def __init__(
+        self,
+        bounding_box_format: Literal[
+            "xyxy",
+            "yxyx",
+            "xywh",
+            "center_xywh",
+            "center_yxhw",
+            "rel_xyxy",
+            "rel_yxyx",
+            "rel_xywh",
+            "rel_center_xywh",
+            "rel_center_yxhw",
+        ] = "xyxy",
+        form: Literal["linear", "squared", "log"] = "linear",
+        eps: float = 0.0,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
     ) -> None: ...
 
 class Jaccard(Loss):

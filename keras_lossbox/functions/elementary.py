@@ -57,6 +57,19 @@ def absolute(x):
     return x * ops.sign(x)
 
 
+def larger(x, y):
+    """The larger of x and y. Where they are equal, half of the gradient goes to each, on every backend.
+
+    (`keras.ops.maximum` rounds float64 to float32 on PyTorch; TensorFlow's gives all to the first.)
+    """
+    return ops.where(x > y, x, ops.where(x < y, y, (x + y) / 2))
+
+
+def smaller(x, y):
+    """The smaller of x and y, with a gradient as that of `larger`."""
+    return ops.where(x < y, x, ops.where(x > y, y, (x + y) / 2))
+
+
 def side(x):
     """1 where x >= 0, else -1, as a constant: |x| = x side(x), with derivative 1 at 0.
 
