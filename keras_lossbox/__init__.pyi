@@ -1061,6 +1061,27 @@ class NegativeBinomialNLL(Loss):
         eps: float = 1e-06,
     ) -> None: ...
 
+class PenaltyReducedFocal(Loss):
+    alpha: Any
+    beta: Any
+    positive_threshold: Any
+    normalize: Any
+    from_logits: Any
+    axis: Any
+    def __init__(
+        self,
+        alpha: float = 2.0,
+        beta: float = 4.0,
+        from_logits: bool = False,
+        positive_threshold: float = 0.99,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        normalize: Literal["elements", "positives"] = "elements",
+        axis: int | None = -1,
+    ) -> None: ...
+
 class Poisson(Loss):
     full: Any
     log_input: Any
@@ -1107,6 +1128,23 @@ class ProxyAnchor(Loss):
         reduction: Reduction = "sum_over_batch_size",
         name: str | None = None,
         dtype: DType = None,
+    ) -> None: ...
+
+class QualityFocal(Loss):
+    beta: Any
+    detach_focal_weight: Any
+    from_logits: Any
+    axis: Any
+    def __init__(
+        self,
+        beta: float = 2.0,
+        from_logits: bool = False,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        detach_focal_weight: bool = False,
+        axis: int | None = -1,
     ) -> None: ...
 
 class Quantile(Loss):
@@ -1415,6 +1453,25 @@ class Tweedie(Loss):
         log_input: bool = False,
         axis: int | None = -1,
         epsilon: float | None = None,
+    ) -> None: ...
+
+class Varifocal(Loss):
+    alpha: Any
+    gamma: Any
+    detach_focal_weight: Any
+    from_logits: Any
+    axis: Any
+    def __init__(
+        self,
+        alpha: float = 0.75,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        detach_focal_weight: bool = False,
+        axis: int | None = -1,
     ) -> None: ...
 
 class WeightedKappa(Loss):

@@ -9,7 +9,7 @@ CLASSES = 3  # of a label, or its outputs: the last axis of y_pred, unless the k
 
 def box_of(form, centre, size):
     """Boxes in a format of Keras's from centres and sizes, `(..., 2)`, x before y."""
-    if "yx" in form:
+    if form in ("yxyx", "center_yxhw"):
         centre, size = centre[..., ::-1], size[..., ::-1]
     corner = centre - size / 2
     first, second = (

@@ -57,17 +57,15 @@ def absolute(x):
     return x * ops.sign(x)
 
 
-def larger(x, y):
-    """The larger of x and y. Where they are equal, half of the gradient goes to each, on every backend.
+def ordered(x, y):
+    """The smaller and the larger of x and y. Where they are equal, half of each gradient goes to each, everywhere.
 
-    (`keras.ops.maximum` rounds float64 to float32 on PyTorch; TensorFlow's gives all to the first.)
+    (`keras.ops.maximum` rounds float64 to float32 on PyTorch; TensorFlow's gives all of it to the first.)
     """
-    return ops.where(x > y, x, ops.where(x < y, y, (x + y) / 2))
-
-
-def smaller(x, y):
-    """The smaller of x and y, with a gradient as that of `larger`."""
-    return ops.where(x < y, x, ops.where(x > y, y, (x + y) / 2))
+    below, above, mean_of_both = x < y, x > y, (x + y) / 2
+    return tuple(
+        ops.where(first, x, ops.where(second, y, mean_of_both)) for first, second in ((below, above), (above, below))
+    )
 
 
 def side(x):

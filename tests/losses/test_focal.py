@@ -71,6 +71,23 @@ NUMPY_CASES = [  # first every shape and axis, then the options: all pairs that 
         pos_weight=[None, EACH],
         neg_weight=[0.5, EACH],
     ),
+    *grid("varifocal", MEANS + ELEMENTS, "hard binary", from_logits=BOTH),
+    *grid(
+        "varifocal", ELEMENT, "binary", from_logits=BOTH, gamma=[0.0, 0.5, 3.0], alpha=[0.3], detach_focal_weight=BOTH
+    ),
+    *grid("quality_focal", MEANS + ELEMENTS, "hard binary", from_logits=BOTH),
+    *grid("quality_focal", ELEMENT, "binary", from_logits=BOTH, beta=[0.0, 1.0, 1.5], detach_focal_weight=BOTH),
+    *grid("penalty_reduced_focal", MEANS + ELEMENTS, "binary", from_logits=BOTH, normalize=["elements", "positives"]),
+    *grid(
+        "penalty_reduced_focal",
+        ELEMENT,
+        "hard binary",
+        from_logits=BOTH,
+        alpha=[0.0, 0.5],
+        beta=[0.0, 1.5],
+        positive_threshold=[0.2, 1.0],
+        normalize=["elements", "positives"],
+    ),
     *grid("categorical_focal_crossentropy", CLASSES, "one_hot rows", from_logits=BOTH),
     *grid("categorical_focal_crossentropy", ROWS, "rows", from_logits=BOTH, gamma=[0.0, 0.5, 5.0]),
     *grid(
@@ -345,6 +362,13 @@ EXTREMES = {  # the loss: its options given a number, the oracle given the same 
         oracle_focal.exact_asymmetric,
         GAMMAS,
     ),
+    "varifocal": (lambda gamma: {"gamma": gamma, "alpha": 1.0}, oracle_focal.exact_varifocal, GAMMAS),
+    "quality_focal": (
+        lambda beta: {"beta": beta},
+        oracle_focal.exact_quality_focal,
+        [0.0, 1.0, 2.0, 5.0],  # at 0.5 the slope has no end where p = q
+    ),
+    "penalty_reduced_focal": (lambda alpha: {"alpha": alpha}, oracle_focal.exact_penalty_reduced_focal, GAMMAS),
     "categorical_focal_crossentropy": (
         lambda gamma: {"gamma": gamma, "alpha": 1.0},
         oracle_focal.exact_categorical_focal,
