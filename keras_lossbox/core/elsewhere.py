@@ -38,7 +38,6 @@ LOSSES = {  # a name, as it is written there or as people misspell it -> what to
         "SparseCategoricalFocalCrossentropy(from_logits=True)",
         "CategoricalFocalCrossentropy(from_logits=True)",
     ],
-    "IoULoss": ["IoU()", "Jaccard()"],
     "LovaszLoss": ["LovaszSoftmax()", "LovaszHinge()"],
     "SigmoidFocalLoss": ["BinaryFocalCrossentropy(from_logits=True)"],
     "SoftBCEWithLogitsLoss": ["BinaryCrossentropy(from_logits=True)"],
