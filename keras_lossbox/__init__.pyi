@@ -169,6 +169,31 @@ class BinaryFocalCrossentropy(Loss):
         neg_weight: float | Sequence[float] | ArrayLike | None = None,
     ) -> None: ...
 
+class CIoU(Loss):
+    image_shape: Any
+    bounding_box_format: Any
+    eps: Any
+    def __init__(
+        self,
+        bounding_box_format: Literal[
+            "xyxy",
+            "yxyx",
+            "xywh",
+            "center_xywh",
+            "center_yxhw",
+            "rel_xyxy",
+            "rel_yxyx",
+            "rel_xywh",
+            "rel_center_xywh",
+            "rel_center_yxhw",
+        ] = "xyxy",
+        eps: float = 0.0,
+        image_shape: Sequence[float] | ArrayLike | None = None,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+    ) -> None: ...
+
 class CTC(Loss):
     blank: Any
     zero_infinity: Any
@@ -373,6 +398,31 @@ class CumulativeLink(Loss):
         dtype: DType = None,
     ) -> None: ...
 
+class DIoU(Loss):
+    image_shape: Any
+    bounding_box_format: Any
+    eps: Any
+    def __init__(
+        self,
+        bounding_box_format: Literal[
+            "xyxy",
+            "yxyx",
+            "xywh",
+            "center_xywh",
+            "center_yxhw",
+            "rel_xyxy",
+            "rel_yxyx",
+            "rel_xywh",
+            "rel_center_xywh",
+            "rel_center_yxhw",
+        ] = "xyxy",
+        eps: float = 0.0,
+        image_shape: Sequence[float] | ArrayLike | None = None,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+    ) -> None: ...
+
 class Dice(Loss):
     smooth: Any
     squared: Any
@@ -426,6 +476,17 @@ class Distillation(Loss):
         dtype: DType = None,
         *,
         axis: int = -1,
+    ) -> None: ...
+
+class DistributionFocal(Loss):
+    clip: Any
+    def __init__(
+        self,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        clip: bool = True,
     ) -> None: ...
 
 class EarthMovers(Loss):
@@ -496,6 +557,29 @@ class FocalTversky(Loss):
         class_weight: float | Sequence[float] | ArrayLike | Mapping[int, float] | None = None,
         ignore_class: int | None = None,
         include_background: bool = True,
+    ) -> None: ...
+
+class GIoU(Loss):
+    bounding_box_format: Any
+    eps: Any
+    def __init__(
+        self,
+        bounding_box_format: Literal[
+            "xyxy",
+            "yxyx",
+            "xywh",
+            "center_xywh",
+            "center_yxhw",
+            "rel_xyxy",
+            "rel_yxyx",
+            "rel_xywh",
+            "rel_center_xywh",
+            "rel_center_yxhw",
+        ] = "xyxy",
+        eps: float = 0.0,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
     ) -> None: ...
 
 class GaussianCRPS(Loss):
@@ -629,6 +713,31 @@ class InfoNCE(Loss):
         *,
         symmetric: bool = False,
         normalize: bool = True,
+    ) -> None: ...
+
+class IoU(Loss):
+    form: Any
+    bounding_box_format: Any
+    eps: Any
+    def __init__(
+        self,
+        bounding_box_format: Literal[
+            "xyxy",
+            "yxyx",
+            "xywh",
+            "center_xywh",
+            "center_yxhw",
+            "rel_xyxy",
+            "rel_yxyx",
+            "rel_xywh",
+            "rel_center_xywh",
+            "rel_center_yxhw",
+        ] = "xyxy",
+        form: Literal["linear", "squared", "log"] = "linear",
+        eps: float = 0.0,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
     ) -> None: ...
 
 class Jaccard(Loss):
@@ -955,6 +1064,27 @@ class NegativeBinomialNLL(Loss):
         eps: float = 1e-06,
     ) -> None: ...
 
+class PenaltyReducedFocal(Loss):
+    alpha: Any
+    beta: Any
+    positive_threshold: Any
+    normalize: Any
+    from_logits: Any
+    axis: Any
+    def __init__(
+        self,
+        alpha: float = 2.0,
+        beta: float = 4.0,
+        from_logits: bool = False,
+        positive_threshold: float = 0.99,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        normalize: Literal["elements", "positives"] = "elements",
+        axis: int | None = -1,
+    ) -> None: ...
+
 class Poisson(Loss):
     full: Any
     log_input: Any
@@ -1001,6 +1131,23 @@ class ProxyAnchor(Loss):
         reduction: Reduction = "sum_over_batch_size",
         name: str | None = None,
         dtype: DType = None,
+    ) -> None: ...
+
+class QualityFocal(Loss):
+    beta: Any
+    detach_focal_weight: Any
+    from_logits: Any
+    axis: Any
+    def __init__(
+        self,
+        beta: float = 2.0,
+        from_logits: bool = False,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        detach_focal_weight: bool = False,
+        axis: int | None = -1,
     ) -> None: ...
 
 class Quantile(Loss):
@@ -1309,6 +1456,25 @@ class Tweedie(Loss):
         log_input: bool = False,
         axis: int | None = -1,
         epsilon: float | None = None,
+    ) -> None: ...
+
+class Varifocal(Loss):
+    alpha: Any
+    gamma: Any
+    detach_focal_weight: Any
+    from_logits: Any
+    axis: Any
+    def __init__(
+        self,
+        alpha: float = 0.75,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        detach_focal_weight: bool = False,
+        axis: int | None = -1,
     ) -> None: ...
 
 class WeightedKappa(Loss):

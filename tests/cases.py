@@ -31,6 +31,8 @@ REQUIRED = {  # what a constructor cannot do without
     "WeightedSum": {"losses": [keras_lossbox.Huber(delta=0.5), keras_lossbox.MeanAbsoluteError()]},
     "Masked": {"loss": keras_lossbox.Huber(delta=0.5)},
     "MixtureNLL": {"components": 2},
+    "DIoU": {"image_shape": [480.0, 640.0]},
+    "CIoU": {"image_shape": [480.0, 640.0]},
 }
 # A loss of overlap knows options of classes in the modes with classes only.
 for cls in keras_lossbox.available().values():
@@ -96,6 +98,11 @@ EXTRA = {
     "AsymmetricLoss": [{"from_logits": True, "clip": 0.0, "gamma_neg": 0.5, "gamma_pos": 0.5}],
     "AsymmetricSingleLabel": [{"from_logits": True, "label_smoothing": 0.0, "gamma_pos": 0.5}],
     "Poly1Crossentropy": [{"from_logits": True, "epsilon": -1.0, "class_weight": [1.0, 0.0, 2.5]}],
+    "IoU": [{"bounding_box_format": "center_yxhw", "form": "log", "eps": 1e-7}],
+    "GIoU": [{"bounding_box_format": "rel_yxyx"}],
+    "DIoU": [{"bounding_box_format": "rel_xywh"}],
+    "CIoU": [{"bounding_box_format": "rel_center_yxhw"}],
+    "DistributionFocal": [{"clip": False}],
     "Dice": [
         {"mode": "binary", "from_logits": True, "smooth": 0.0},
         {"mode": "binary", "axis": (0, 1)},
@@ -133,7 +140,7 @@ EXTRA = {
 def has_other_gradient(case):
     """Whether the gradient is not that of the value, on purpose."""
     weighted = case.name == "GaussianNLL" and case.options.get("beta", 0) > 0
-    own = case.name in ("ZeroOne", "MeanSquaredLogarithmicError")
+    own = case.name in ("ZeroOne", "MeanSquaredLogarithmicError", "CIoU")
     detached = case.options.get("detach_focal_weight", False) or case.options.get("detach_weights", False)
     return own or detached or weighted
 
@@ -311,6 +318,8 @@ def other_values(name, option):
         return [True, False]
     if isinstance(option, Choice):
         return list(option.names)
+    if name == "image_shape":
+        return [[480.0, 640.0]]
     if name == "weights":
         return [[0.5, 2.0]]
     if name == "power":  # of a distribution: none is between 0 and 1

@@ -7,6 +7,17 @@ from keras_lossbox import targets
 CLASSES = 3  # of a label, or its outputs: the last axis of y_pred, unless the kind of data says otherwise
 
 
+def box_of(form, centre, size):
+    """Boxes in a format of Keras's from centres and sizes, `(..., 2)`, x before y."""
+    if form in ("yxyx", "center_yxhw"):
+        centre, size = centre[..., ::-1], size[..., ::-1]
+    corner = centre - size / 2
+    first, second = (
+        (corner, corner + size) if form in ("xyxy", "yxyx") else (corner, size) if form == "xywh" else (centre, size)
+    )
+    return np.concatenate([first, second], -1)
+
+
 class Real:
     """What a loss takes that is not for yes/no or classes."""
 
@@ -16,12 +27,17 @@ class Real:
         self.of_parameters = isinstance(data, targets.Parameters)
         how = getattr(loss, "parameterization", "softplus")
         how = {True: "log", False: "as it is"}.get(getattr(loss, "log_input", how), how)
+        self.box_format = getattr(loss, "bounding_box_format", "xyxy").removeprefix("rel_")
         self.link = how.partition("_")[0] if "_" in how else how  # "log", "softplus", or else as it is
 
     @property
     def kind(self):
         if self.of_parameters:
             return "parameters"
+        if isinstance(self.data, targets.Boxes):
+            return "boxes"
+        if isinstance(self.data, targets.Places):
+            return "places"
         if isinstance(self.data, targets.Repeated):
             return "repeated"
         if isinstance(self.data, targets.Survival):
@@ -36,6 +52,8 @@ class Real:
 
     def size(self, outputs):
         """How long the last axis of y_pred is."""
+        if self.kind == "boxes":
+            return 4
         if self.kind == "events" and self.data.intervals is None:
             return 1
         return self.data.shared + self.data.count * outputs if self.of_parameters else outputs
@@ -56,6 +74,14 @@ class Real:
         """Labels and predictions for samples of `shape`. (Those at 1 and above are what no `eps` changes.)"""
         if self.kind == "events":
             return self.draw_events(rng, shape, outputs)
+        if self.kind == "boxes":
+            centre, size = rng.normal(0, 1.5, (*shape, 2)), 1 + np.abs(rng.normal(0, 1.5, (2, *shape, 2)))
+            return [
+                box_of(self.box_format, c, s)
+                for c, s in zip((centre, centre + rng.normal(size=(*shape, 2))), size, strict=True)
+            ]
+        if self.kind == "places":
+            return rng.uniform(0, outputs - 1, shape), rng.normal(0, 1.5, (*shape, outputs))
         if self.kind == "groups":  # two, so that every row has partners of both kinds
             return rng.permutation(np.arange(np.prod(shape)) % 2).reshape(shape), rng.normal(0, 1.5, (*shape, outputs))
         if self.kind == "distances":

@@ -283,6 +283,19 @@ def _from_keras(value):
     return [value[index] for index in range(len(value))]
 
 
+class ImageShape(Option):
+    """Height and width of an image."""
+
+    allowed = "(height, width), two finite numbers > 0"
+    annotation = "Sequence[float] | ArrayLike"
+
+    def parse(self, value):
+        if not isinstance(value, list) or len(value) != 2:
+            raise TypeError
+        side = Number(low=0, above=True)
+        return [side.parse(number) for number in value]
+
+
 class NumberOrInfinity(Number):
     """A number or an infinity, which is kept as "inf" or "-inf": JSON has no number for it."""
 

@@ -27,6 +27,10 @@ _SHORT_NAMES = {  # Keras's, and those that are made like them
 
 
 _GIVEN = {  # where the rule does not find the words
+    "CIoU": "ciou",
+    "DIoU": "diou",
+    "GIoU": "giou",
+    "IoU": "iou",
     "NPairs": "npairs",
     "NPairsMultilabel": "npairs_multilabel",
     "SigLIP": "siglip",

@@ -62,6 +62,17 @@ def absolute(x):
     return x * ops.sign(x)
 
 
+def ordered(x, y):
+    """The smaller and the larger of x and y. Where they are equal, half of each gradient goes to each, everywhere.
+
+    (`keras.ops.maximum` rounds float64 to float32 on PyTorch; TensorFlow's gives all of it to the first.)
+    """
+    below, above, mean_of_both = x < y, x > y, (x + y) / 2
+    return tuple(
+        ops.where(first, x, ops.where(second, y, mean_of_both)) for first, second in ((below, above), (above, below))
+    )
+
+
 def side(x):
     """1 where x >= 0, else -1, as a constant: |x| = x side(x), with derivative 1 at 0.
 

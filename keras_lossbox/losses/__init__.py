@@ -2,6 +2,7 @@
 
 from keras_lossbox.losses import (
     binary,
+    boxes,
     categorical,
     composite,
     counts,
@@ -22,6 +23,7 @@ from keras_lossbox.losses import (
 
 __all__ = [
     "binary",
+    "boxes",
     "categorical",
     "composite",
     "counts",

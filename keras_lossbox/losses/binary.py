@@ -46,6 +46,12 @@ class WeightedBinary(Binary):
         return p.per_label(self.pos_weight), p.per_label(self.neg_weight)
 
 
+def one_where_valid(batch):
+    """1 for each label that is neither masked nor of weight 0, and 0 for the others."""
+    ones = ops.ones_like(batch.y_true)
+    return ones if batch.valid_entries is None else ops.cast(batch.valid_entries, ones.dtype) * ones
+
+
 @register
 class BinaryCrossentropy(WeightedBinary):
     """Cross-entropy of yes/no targets, with weights for the positives and the negatives.
@@ -135,13 +141,12 @@ class BalancedBinaryCrossentropy(Binary):
         return batch.values(mean(p.crossentropy(y, beta, 1 - beta), batch.axis))
 
     def _fraction_of_negatives(self, batch):
-        y, valid = batch.y_true, batch.valid_entries
+        y, valid = batch.y_true, one_where_valid(batch)
         if self.scope == "sample" and all(size == 1 for size in y.shape[1:]):
             raise ValueError(
                 '`scope` must be "batch" where a sample has one label, which alone is all of its positives or '
                 f"negatives: the loss would always be 0. Received: scope='sample', y_true.shape={tuple(y.shape)}"
             )
-        valid = ops.ones_like(y) if valid is None else ops.cast(valid, y.dtype) * ops.ones_like(y)
         axes = None if self.scope == "batch" else tuple(range(1, len(y.shape)))
         counts = tuple(ops.sum(x, axes, keepdims=True) for x in (valid * (1 - y), valid))
         return divide_no_nan(*(replicas.add_up(counts) if self.scope == "batch" else counts))

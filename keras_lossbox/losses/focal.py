@@ -2,12 +2,13 @@
 
 from keras import ops
 
-from keras_lossbox.core.options import Flag, Integer, Number
+from keras_lossbox.core import replicas, targets
+from keras_lossbox.core.options import Choice, Flag, Integer, Number
 from keras_lossbox.core.registry import register
 from keras_lossbox.functions.categorical import categorical
-from keras_lossbox.functions.elementary import modulating_factor, multiply_optional
+from keras_lossbox.functions.elementary import absolute, modulating_factor, multiply_optional
 from keras_lossbox.functions.labels import expected, one_hot
-from keras_lossbox.losses.binary import WeightedBinary
+from keras_lossbox.losses.binary import Binary, WeightedBinary, one_where_valid
 from keras_lossbox.losses.categorical import Categorical
 
 
@@ -105,6 +106,163 @@ class AsymmetricLoss(WeightedBinary):
         factor_pos, factor_neg = map(ops.stop_gradient, factors) if self.detach_focal_weight else factors
         positive, negative = map(multiply_optional, y, self.label_weights(p))
         return positive * factor_pos * if_positive + negative * factor_neg * if_negative
+
+
+class Detection(Binary):
+    """A focal loss of scores that say where an object is: labels are no classes but scores too, from 0 to 1."""
+
+    label_smoothing = 0.0
+    axis = Integer(-1, keyword=True, optional=True)
+
+
+@register
+class Varifocal(Detection):
+    """Binary cross-entropy with the quality of a box as label: good boxes weigh much, and easy negatives little.
+
+        loss = mean over `axis` of  q BCE(q, p) where q > 0,   α p^γ (-log(1 - p)) where q = 0
+
+    q is the IoU of the predicted box and the object, for the object's class, and 0 for all that is no object: then p
+    ranks boxes by how good they are. Unlike `QualityFocal` only negatives are focused. It is the mean over the classes
+    and places, like every loss here; mmdet's is the sum over them, divided by the number of positives.
+
+    Args:
+        alpha: α >= 0, the weight of negatives.
+        gamma: γ >= 0, the power of p for negatives.
+        from_logits: True if y_pred is logits, False if it is probabilities.
+        reduction, name, dtype: see `Loss`.
+        axis: the axis to take the mean over; None gives every element a value, and takes weights of the shape of
+            y_pred.
+        detach_focal_weight: True takes no gradient through p^γ, as RT-DETR; False is the gradient of the loss, and
+            mmdet's.
+
+    Shapes: y_true, from 0 to 1, and y_pred alike, `(n, ..., classes)`; `(n,)` and `(n, 1)` are aligned.
+
+    Raises:
+        ValueError: for an option out of its range, different shapes, or labels outside of [0, 1].
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> loss = keras_lossbox.Varifocal()
+    >>> round(float(loss([[0.5, 0.0]], [[0.5, 0.5]])), 4)  # (0.5 log 2 + 0.75 * 0.25 log 2) / 2
+    0.2383
+
+    Reference: Zhang et al., VarifocalNet, 2020, https://arxiv.org/abs/2008.13367
+    """
+
+    alpha = Number(0.75, low=0)
+    gamma = Number(2.0, low=0)
+    detach_focal_weight = Flag(False, keyword=True)
+
+    def formula(self, y, p):
+        of_negative = self.alpha * modulating_factor(p.probabilities()[0], self.gamma)
+        if self.detach_focal_weight:
+            of_negative = ops.stop_gradient(of_negative)
+        return ops.where(y.yes > 0, y.yes, of_negative) * p.crossentropy(y)
+
+
+@register
+class QualityFocal(Detection):
+    """Binary cross-entropy with the quality of a box as label, weighted by how far the prediction is from it.
+
+        loss = mean over `axis` of  |q - p|^β BCE(q, p)
+
+    For labels of 0 and 1 it is `BinaryFocalCrossentropy(gamma=β)`; for q between them it is the extension whose minimum
+    is at p = q, where it is 0. q is the IoU of the predicted box and the object, for the object's class, and 0 for all
+    that is no object. It is the mean over the classes; mmdet's is the sum.
+
+    Args:
+        beta: β >= 0.
+        from_logits, reduction, name, dtype, axis: as in `Varifocal`.
+        detach_focal_weight: True takes no gradient through |q - p|^β; False is the gradient of the loss, and mmdet's.
+
+    Shapes: as for `Varifocal`.
+
+    Raises:
+        ValueError: for an option out of its range, different shapes, or labels outside of [0, 1].
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> loss = keras_lossbox.QualityFocal()
+    >>> round(float(loss([[1.0, 0.5]], [[0.5, 0.5]])), 4)  # (0.25 log 2 + 0) / 2
+    0.0866
+
+    Reference: Li et al., Generalized Focal Loss, 2020, https://arxiv.org/abs/2006.04388
+    """
+
+    beta = Number(2.0, low=0)
+    detach_focal_weight = Flag(False, keyword=True)
+
+    def formula(self, y, p):
+        p_yes, p_no = p.probabilities()
+        weight = modulating_factor(absolute(y.yes * p_no - y.no * p_yes), self.beta)  # q - p, exact in both tails
+        return (ops.stop_gradient(weight) if self.detach_focal_weight else weight) * p.crossentropy(y)
+
+
+@register
+class PenaltyReducedFocal(
+    Detection, positional=("alpha", "beta", "from_logits", "positive_threshold", "reduction", "name", "dtype")
+):
+    """The focal loss of heat maps with a peak at each object: near a peak a wrong yes costs less.
+
+        loss = mean over `axis` of  (1 - p)^α (-log p) where y > t,   (1 - y)^β p^α (-log(1 - p)) elsewhere
+
+    What CornerNet and CenterNet train their maps of key points with; labels are 1 at the points and a Gaussian around
+    them. KerasCV's `BinaryPenaltyReducedFocalCrossEntropy`, but that p is not clipped at 1e-4, beyond which that has no
+    gradient.
+
+    Args:
+        alpha: α >= 0, the power of what p lacks.
+        beta: β >= 0, the power of the distance to a peak.
+        from_logits: as in `Varifocal`.
+        positive_threshold: t in [0, 1]; a label above it is a peak.
+        reduction, name, dtype, axis: as in `Varifocal`.
+        normalize: `"elements"`, or `"positives"`, as the authors have it: then the mean is the sum of all elements
+            divided by the number of peaks in the batch, on all replicas, or by 1 where there is none. (A value is then
+            a sample's share of it, times the number of samples.)
+
+    Shapes: y_true, from 0 to 1, and y_pred alike, `(n, height, width, classes)` or any other; `(n,)` and `(n, 1)` are
+        aligned.
+
+    Raises:
+        ValueError: for an option out of its range, different shapes, or labels outside of [0, 1].
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> loss = keras_lossbox.PenaltyReducedFocal()
+    >>> round(float(loss([[1.0, 0.5]], [[0.5, 0.5]])), 4)  # (0.25 log 2 + 0.5⁴ 0.25 log 2) / 2
+    0.0921
+
+    Reference: Law and Deng, CornerNet, 2018, https://arxiv.org/abs/1808.01244
+    """
+
+    alpha = Number(2.0, low=0)
+    beta = Number(4.0, low=0)
+    positive_threshold = Number(0.99, low=0, high=1)
+    normalize = Choice("elements", "positives", keyword=True)
+
+    def targets(self, y_pred):
+        return targets.Binary(self.axis, self.from_logits, across=self.normalize == "positives")
+
+    def compute(self, batch):
+        values = super().compute(batch)
+        return values if self.normalize == "elements" else values._replace(values=values.values * self._scale(batch))
+
+    def formula(self, y, p):
+        if_positive, if_negative = p.neg_log_p()
+        p_yes, p_no = p.probabilities()
+        peak = modulating_factor(p_no, self.alpha) * if_positive
+        other = modulating_factor(y.no, self.beta) * modulating_factor(p_yes, self.alpha) * if_negative
+        return ops.where(y.yes > self.positive_threshold, peak, other)
+
+    def _scale(self, batch):
+        """How many elements there are for each peak."""
+        valid = one_where_valid(batch)
+        peaks = ops.where(batch.y_true > self.positive_threshold, valid, 0)
+        elements, number = replicas.add_up((ops.sum(valid), ops.sum(peaks)))
+        return elements / ops.where(number > 1, number, 1)
 
 
 @register

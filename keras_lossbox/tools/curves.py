@@ -18,7 +18,7 @@ from keras_lossbox.losses.composite import Masked, WeightedSum
 
 HERE = "keras_lossbox.plots"
 # the later, the more it asks of the labels' shape
-KINDS = ("real", "positive", "parameters", "events", "binary", "ordered", "classes", "pixels")
+KINDS = ("real", "positive", "parameters", "events", "places", "boxes", "binary", "ordered", "classes", "pixels")
 CLASSES = 3
 PIXELS = 4
 MOST_CLASSES = 10  # that are drawn one by one, where they have weights of their own
@@ -39,6 +39,8 @@ _KINDS = {
     targets.Repeated: "real",
     targets.Parameters: "parameters",
     targets.Survival: "events",
+    targets.Places: "places",
+    targets.Boxes: "boxes",
 }
 _INDICES_OF_KERAS = ("SparseCategoricalCrossentropy", "CategoricalGeneralizedCrossEntropy")
 
@@ -179,6 +181,22 @@ def _events(parts, entries, indices):
     return View(across, variable, (-6, 6), [Curve(f"label {i}", *curve) for i, curve in enumerate(data)])
 
 
+def _places(parts, entries, indices):
+    true = np.eye(CLASSES)[1:2]
+    across = f"logit of the label's place (the {CLASSES - 1} others at 0)"
+    return View(across, "logit", (-6, 6), [Curve("", np.array([1.0]), *_line(true, "logit", CLASSES))])
+
+
+def _boxes(parts, entries, indices):
+    """A square that moves along its first axis, away from the label, which is as large: 0, 0, 1, 1 in every format."""
+    forms = [getattr(part, "bounding_box_format", "") for part in parts]
+    square, by_corners = np.array([[0.0, 0.0, 1.0, 1.0]]), any(form.endswith(("xyxy", "yxyx")) for form in forms)
+    slope = np.array([[1.0, 0.0, 1.0 * by_corners, 0.0]])
+    return View(
+        "shift of the predicted box, in its own widths", "shift", (-1.5, 1.5), [Curve("", square, square, slope)]
+    )
+
+
 def _positive(parts, entries, indices):
     one = np.ones(_shape(parts, entries or 1))
     return View("prediction (the target is 1)", "prediction", (0.05, 3), [Curve("", one, 0 * one, one)])
@@ -231,6 +249,8 @@ _VIEWS = {
     "positive": _positive,
     "parameters": _parameters,
     "events": _events,
+    "places": _places,
+    "boxes": _boxes,
     "binary": _binary,
     "ordered": _ordered,
     "classes": _classes,

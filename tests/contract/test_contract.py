@@ -183,7 +183,8 @@ def test_python_lists_are_arrays(case, rng):
 
 @every_case()
 def test_aligns_one_output_per_sample(case, rng):
-    if case.kind in ("one_hot", "indices", "ordered", "repeated", "events", "groups", "tuples", "matches") or any(
+    several = ("one_hot", "indices", "ordered", "repeated", "places", "boxes", "events", "groups", "tuples", "matches")
+    if case.kind in several or any(
         isinstance(v, list) or (name, v) == ("scope", "sample") for name, v in case.inner.options.items()
     ):
         pytest.skip("takes at least two classes, labels or embeddings, or one label for each number of an option")
@@ -203,7 +204,7 @@ def test_aligns_one_output_per_sample(case, rng):
 def test_refuses_shapes_that_do_not_fit(case, rng):
     y_true, y_pred = case.data(rng)
     wrong = [y_true[:5], y_true[:1], y_true[None], np.stack([y_true] * 2, -1)]
-    if case.kind in ("real", "amounts", "parameters", "binary", "distances"):
+    if case.kind in ("real", "amounts", "parameters", "binary", "distances", "boxes"):
         wrong += [y_true[:, :1], y_true[:, :2], y_true[:, 0]]
     if case.kind == "one_hot" and "indices" not in label_kinds(case.build()):
         wrong += [y_true[:, :1], y_true[:, 0]]

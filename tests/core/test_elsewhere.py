@@ -38,7 +38,7 @@ def test_options_lead_to_options_that_some_loss_has():
         ("Hubber", "'Huber'?"),
         ("Tverski", "'Tversky' or"),
         ("PinballLoss", "'Quantile(0.5)'?"),
-        ("IoULoss", "'Jaccard()'?"),
+        ("IoULoss", "'IoU'?"),
     ],
 )
 def test_attribute_and_import_say_what_is_meant(name, meant):

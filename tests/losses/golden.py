@@ -23,6 +23,7 @@ import pytest
 from backends import value_and_gradient
 from cases import LONG
 from keras import ops
+from kinds import box_of
 from oracle import Expected, column
 from scipy import special
 
@@ -136,6 +137,10 @@ class Case(NamedTuple):
             return y.astype(dtype), (z if self.options.get("log_input") else np.exp(z)).astype(dtype)
         if self.labels in EMBEDDINGS:
             return embeddings(rng, self.labels, self.shape, dtype)
+        if self.labels == "boxes":
+            return boxes(rng, self.options.get("bounding_box_format", "xyxy").removeprefix("rel_"), self.shape, dtype)
+        if self.labels in ("places", "beyond"):
+            return places(rng, self.labels, self.shape, dtype)
         axis, from_logits = self.options.get("axis", -1), self.options.get("from_logits", self.loss in SCORES)
         z = 2.5 * rng.normal(size=self.shape)
         if self.labels in ("real", "no_hit", "positive"):
@@ -185,6 +190,27 @@ class Case(NamedTuple):
             free = 0 if how == "identity" else declared.shared + declared.count // 2 * outputs
             y_pred[..., free:] = np.exp(y_pred[..., free:])
         return y.reshape(self.shape).astype(dtype), y_pred.astype(dtype)
+
+
+def boxes(rng, form, shape, dtype):
+    """Boxes, and others near them; the first are equal, apart, one within the other, the other way round, inverted."""
+    centre, size = rng.normal(0, 1.5, (*shape[:-1], 2)), rng.uniform(0.5, 4, (*shape[:-1], 2))
+    other, its_size = centre + rng.normal(size=centre.shape), size * rng.uniform(0.5, 2, size.shape)
+    pairs = [(x.reshape(-1, 2)[:5], y.reshape(-1, 2)[:5]) for x, y in ((centre, other), (size, its_size))]
+    (first, moved), (extent, its) = pairs
+    moved[0], its[0] = first[0], extent[0]
+    moved[1] += 12
+    its[2:3], its[3:4] = extent[2:3] / 8, extent[3:4] * 8
+    moved[2:4] = first[2:4] + extent[2:4] / 16
+    its[4:5] *= (1, -1)
+    return [box_of(form, *pair).astype(dtype) for pair in ((centre, size), (other, its_size))]
+
+
+def places(rng, labels, shape, dtype):
+    """Numbers between places, some at one, and of "beyond" some outside; logits of the places."""
+    y = rng.uniform(-1, shape[-1], shape[:-1]) if labels == "beyond" else rng.uniform(0, shape[-1] - 1, shape[:-1])
+    y.reshape(-1)[:3] = 0, 1, shape[-1] - 1
+    return y.astype(dtype), 2.5 * rng.normal(size=shape).astype(dtype)
 
 
 EMBEDDINGS = ("groups", "views", "few", "lattice", "tuples", "distances", "matches", "several")
@@ -506,7 +532,13 @@ SOFTMAXES = [
     (1e3, 5.0, -1e3), (90.0, 0.0, 91.0), (2.0, -1.0, 0.5), (-0.25, 5.0, -5.0),
 ]  # fmt: skip
 ROWS_OF_LABELS = [[1, 0, 0], [0, 1, 0], [0.5, 0.25, 0.25], [0.0, 0.875, 0.125]]
-BINARY = ("binary_focal_crossentropy", "asymmetric_loss")
+BINARY = (
+    "binary_focal_crossentropy",
+    "asymmetric_loss",
+    "varifocal",
+    "quality_focal",
+    "penalty_reduced_focal",
+)
 
 
 @functools.cache

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import numpy as np
-from oracle import categorical, clipped, complex_step, exact, power, real, smooth
+from oracle import Expected, categorical, clipped, complex_step, exact, power, real, smooth
 
 
 def _binary(y_true, y_pred, from_logits, label_smoothing, axis, element):
@@ -74,6 +74,42 @@ def asymmetric_loss(
     return _binary(y_true, y_pred, from_logits, label_smoothing, axis, element)
 
 
+def varifocal(y_true, y_pred, alpha=0.75, gamma=2.0, from_logits=False, axis=-1, detach_focal_weight=False):
+    """Zhang 2020 (2008.13367), eq. 2, averaged."""
+    held = real if detach_focal_weight else np.asarray
+
+    def element(q, p, not_p):
+        of_positive = -q * (q * np.log(p) + (1 - q) * np.log(not_p))
+        return np.where(q > 0, of_positive, -alpha * held(power(p, np.asarray(gamma))) * np.log(not_p))
+
+    return _binary(y_true, y_pred, from_logits, 0, axis, element)
+
+
+def quality_focal(y_true, y_pred, beta=2.0, from_logits=False, axis=-1, detach_focal_weight=False):
+    """Li 2020 (2006.04388), eq. 5, averaged."""
+    held = real if detach_focal_weight else np.asarray
+
+    def element(q, p, not_p):
+        apart = (q - p) * np.sign(real(q - p))
+        return -held(power(apart, np.asarray(beta))) * (q * np.log(p) + (1 - q) * np.log(not_p))
+
+    return _binary(y_true, y_pred, from_logits, 0, axis, element)
+
+
+def penalty_reduced_focal(
+    y_true, y_pred, alpha=2.0, beta=4.0, from_logits=False, positive_threshold=0.99, axis=-1, normalize="elements"
+):
+    """Law & Deng 2018 (1808.01244), eq. 1, averaged over elements, or their sum divided by the peaks."""
+
+    def element(y, p, not_p):
+        peak = -power(not_p, np.asarray(alpha)) * np.log(p)
+        return np.where(y > positive_threshold, peak, -((1 - y) ** beta) * power(p, np.asarray(alpha)) * np.log(not_p))
+
+    found = _binary(y_true, y_pred, from_logits, 0, axis, element)
+    peaks = y_true.size if normalize == "elements" else max(np.sum(y_true > positive_threshold), 1)
+    return Expected(*(y_true.size / peaks * part for part in found))
+
+
 def categorical_focal_crossentropy(
     y_true,
     y_pred,
@@ -122,6 +158,33 @@ def exact_binary_focal(y, z, gamma):
 def exact_asymmetric(y, z, gamma):
     gamma = Decimal(gamma)
     return exact(lambda y, log_p, log_q, p, q: -y * q**gamma * log_p - (1 - y) * p**gamma * log_q, [y], [z], False)
+
+
+def exact_varifocal(y, z, gamma):
+    gamma = Decimal(gamma)
+    return exact(
+        lambda y, log_p, log_q, p, q: -y * (y * log_p + (1 - y) * log_q) if y else -(p**gamma) * log_q, [y], [z], False
+    )
+
+
+def exact_quality_focal(y, z, beta):
+    beta = Decimal(beta)
+
+    def term(y, log_p, log_q, p, q):
+        apart = abs(y * q - (1 - y) * p)
+        return -(apart**beta if beta else 1) * (y * log_p + (1 - y) * log_q)
+
+    return exact(term, [y], [z], False)
+
+
+def exact_penalty_reduced_focal(y, z, alpha):
+    alpha = Decimal(alpha)
+    return exact(
+        lambda y, log_p, log_q, p, q: -(q**alpha) * log_p if y == 1 else -((1 - y) ** 4) * p**alpha * log_q,
+        [y],
+        [z],
+        False,
+    )
 
 
 def exact_categorical_focal(y, z, gamma):

@@ -71,6 +71,23 @@ NUMPY_CASES = [  # first every shape and axis, then the options: all pairs that 
         pos_weight=[None, EACH],
         neg_weight=[0.5, EACH],
     ),
+    *grid("varifocal", MEANS + ELEMENTS, "hard binary", from_logits=BOTH),
+    *grid(
+        "varifocal", ELEMENT, "binary", from_logits=BOTH, gamma=[0.0, 0.5, 3.0], alpha=[0.3], detach_focal_weight=BOTH
+    ),
+    *grid("quality_focal", MEANS + ELEMENTS, "hard binary", from_logits=BOTH),
+    *grid("quality_focal", ELEMENT, "binary", from_logits=BOTH, beta=[0.0, 1.0, 1.5], detach_focal_weight=BOTH),
+    *grid("penalty_reduced_focal", MEANS + ELEMENTS, "binary", from_logits=BOTH, normalize=["elements", "positives"]),
+    *grid(
+        "penalty_reduced_focal",
+        ELEMENT,
+        "hard binary",
+        from_logits=BOTH,
+        alpha=[0.0, 0.5],
+        beta=[0.0, 1.5],
+        positive_threshold=[0.2, 1.0],
+        normalize=["elements", "positives"],
+    ),
     *grid("categorical_focal_crossentropy", CLASSES, "one_hot rows", from_logits=BOTH),
     *grid("categorical_focal_crossentropy", ROWS, "rows", from_logits=BOTH, gamma=[0.0, 0.5, 5.0]),
     *grid(
@@ -177,7 +194,7 @@ def test_keras(loss):
 # ---------------------------------------------------------------- 3. oracle: numbers recorded from PyTorch
 
 # torchvision's documentation of sigmoid_focal_loss; the code of the authors of ASL (github.com/Alibaba-MIIL/ASL, which
-# sums over labels), written anew from its formulas.
+# sums over labels), mmdet's VarifocalLoss and QualityFocalLoss (the same), CornerNet's; from their formulas anew.
 # Recipe, run with PyTorch 2.13.0 on a CPU in float64 (`test_recipe_of_the_formulas` runs it again where there is a
 # PyTorch): values = <a function of torch_formulas>(<y_pred>, <y_true>, *<parameters>); values.sum().backward()
 
@@ -201,7 +218,23 @@ def torch_formulas():
         weight = torch.where(y == 1, 1 - log_p.exp(), log_p.exp()) ** torch.where(y == 1, gamma_pos, gamma_neg)
         return -((y * (1 - smoothing) + smoothing / x.shape[-1]) * weight * log_p).sum(-1)
 
-    return {f.__name__: f for f in (sigmoid_focal_loss, asl, asl_single_label)}
+    def cross_entropy(x, y):
+        return functional.binary_cross_entropy_with_logits(x, y, reduction="none")
+
+    def varifocal_loss(x, y, alpha, gamma, detach):
+        weight = alpha * torch.sigmoid(x) ** gamma
+        return torch.where(y > 0, y, weight.detach() if detach else weight) * cross_entropy(x, y)
+
+    def quality_focal_loss(x, y, beta):
+        return (y - torch.sigmoid(x)).abs() ** beta * cross_entropy(x, y)
+
+    def corner_net_loss(x, y, peaks):
+        p = torch.sigmoid(x)
+        loss = -torch.where(y == 1, (1 - p) ** 2 * torch.log(p), (1 - y) ** 4 * p**2 * torch.log(1 - p))
+        return loss * y.numel() / torch.sum(y == 1) if peaks else loss
+
+    of_detectors = (varifocal_loss, quality_focal_loss, corner_net_loss)
+    return {f.__name__: f for f in (sigmoid_focal_loss, asl, asl_single_label, *of_detectors)}
 
 
 INPUTS = {
@@ -296,6 +329,72 @@ PYTORCH_FORMULAS = [
          0.010017839197824736, -0.011768993772875323], [0.35375775248472746, -0.6688096448177553,
          0.3150518923330277], [0.8723620431272682, -0.9055001719187377, 0.03313812879146955]],
     ),
+    (
+        "varifocal_loss", "z, t", (0.75, 2.0, False),
+        "varifocal",
+        {"from_logits": True, "axis": None},
+        [[0.2014132779827524, 0.050680117888127714, 0.19577391862682322], [0.0013526721264302832,
+         0.38687100611489994, 0.04858735157374206], [0.18158725882929228, 0.08280111844864137,
+         0.6931471805599453], [2.906180428468011, 0.016993543131350493, 0.44930773813508]],
+        [[-0.18242552380635635, 0.10345274801318578, 0.30468255975152037], [0.0036532051465445778,
+         -0.320821300824607, -0.047425873177566635], [0.07030234334343907, 0.15604228434364825, -0.5],
+         [0.8147968898136266, 0.03943584748317046, -0.09565550159860906]],
+    ),
+    (
+        "varifocal_loss", "z, t", (0.3, 1.5, True),
+        "varifocal",
+        {"from_logits": True, "axis": None, "alpha": 0.3, "gamma": 1.5, "detach_focal_weight": True},
+        [[0.2014132779827524, 0.032992538894370045, 0.10444279394368455], [0.0015671446396737258,
+         0.38687100611489994, 0.04858735157374206], [0.18158725882929228, 0.05005490721451585,
+         0.6931471805599453], [1.173069577254939, 0.013107355589247442, 0.44930773813508]],
+        [[-0.18242552380635635, 0.026274266870540842, 0.07108909325409109], [0.00147176512690458,
+         -0.320821300824607, -0.047425873177566635], [0.07030234334343907, 0.03805124960730452, -0.5],
+         [0.2866917666596967, 0.0112529268117701, -0.09565550159860906]],
+    ),
+    (
+        "quality_focal_loss", "z, t", (2.0,),
+        "quality_focal",
+        {"from_logits": True, "axis": None},
+        [[0.0067028469265756575, 0.06757349051750362, 0.261031891502431], [0.0018035628352403778,
+         0.03981920396907386, 0.00010928332449699686], [0.05743874593799744, 0.11040149126485516,
+         0.17328679513998632], [3.8749072379573475, 0.022658057508467326, 0.009744958968862433]],
+        [[-0.017031105223235928, 0.1379369973509144, 0.40624341300202726], [0.00487094019539277,
+         -0.08710966202878864, -0.0003148718464882791], [0.12396785229170679, 0.20805637912486433,
+         -0.29828679513998635], [1.0863958530848354, 0.05258112997756062, -0.03798636238338221]],
+    ),
+    (
+        "quality_focal_loss", "z, t", (1.5,),
+        "quality_focal",
+        {"from_logits": True, "axis": None, "beta": 1.5},
+        [[0.015693380347931843, 0.10997512964790017, 0.34814264647894855], [0.005223815465579086,
+         0.07030091474572829, 0.000501817994388368], [0.10831536138674086, 0.16684969071505285,
+         0.2450645358671368], [3.9102319241831305, 0.043691185297491476, 0.027286992395352132]],
+        [[-0.033459685344968945, 0.19026345804267328, 0.46560119168874137], [0.011807565853315195,
+         -0.1299189073397517, -0.0012068503151430186], [0.18581337939279602, 0.26753596164111415,
+         -0.36057509719698955], [1.0611346007822355, 0.0854209797726001, -0.08122691623497712]],
+    ),
+    (
+        "corner_net_loss", "z, t", (False,),
+        "penalty_reduced_focal",
+        {"from_logits": True, "axis": None},
+        [[0.0067028469265756575, 0.06757349051750361, 0.26103189150243095], [0.0018035628352403754,
+         0.03981920396907386, 0.00010928332449699652], [0.06764191992497301, 0.11040149126485518,
+         0.17328679513998632], [3.8749072379573484, 0.022658057508467326, 0.0014742640658570697]],
+        [[-0.017031105223235924, 0.13793699735091441, 0.4062434130020272], [0.004870940195392765,
+         -0.08710966202878866, -0.00031487184648827844], [0.110848607632882, 0.20805637912486435,
+         -0.29828679513998635], [1.0863958530848354, 0.05258112997756062, 0.00205528055419759]],
+    ),
+    (
+        "corner_net_loss", "z, t", (True,),
+        "penalty_reduced_focal",
+        {"from_logits": True, "axis": None, "normalize": "positives"},
+        [[0.02010854077972697, 0.20272047155251083, 0.7830956745072928], [0.005410688505721127,
+         0.11945761190722158, 0.0003278499734909896], [0.20292575977491903, 0.3312044737945655,
+         0.5198603854199589], [11.624721713872045, 0.06797417252540197, 0.0044227921975712094]],
+        [[-0.05109331566970778, 0.41381099205274313, 1.2187302390060815], [0.014612820586178297,
+         -0.26132898608636596, -0.0009446155394648353], [0.332545822898646, 0.6241691373745931,
+         -0.8948603854199589], [3.259187559254506, 0.15774338993268183, 0.0061658416625927715]],
+    ),
 ]
 # fmt: on
 
@@ -345,6 +444,13 @@ EXTREMES = {  # the loss: its options given a number, the oracle given the same 
         oracle_focal.exact_asymmetric,
         GAMMAS,
     ),
+    "varifocal": (lambda gamma: {"gamma": gamma, "alpha": 1.0}, oracle_focal.exact_varifocal, GAMMAS),
+    "quality_focal": (
+        lambda beta: {"beta": beta},
+        oracle_focal.exact_quality_focal,
+        [0.0, 1.0, 2.0, 5.0],  # at 0.5 the slope has no end where p = q
+    ),
+    "penalty_reduced_focal": (lambda alpha: {"alpha": alpha}, oracle_focal.exact_penalty_reduced_focal, GAMMAS),
     "categorical_focal_crossentropy": (
         lambda gamma: {"gamma": gamma, "alpha": 1.0},
         oracle_focal.exact_categorical_focal,

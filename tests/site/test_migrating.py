@@ -130,6 +130,9 @@ def data():
         "c": np.array([0.5, 3.0, 1.25]),
         "v": rng.uniform(0.2, 3, (n, d)),
         "k": rng.poisson(1.5, (n, d)),
+        "heat": np.array([[1.0, 0.5, 0.0], [0.0, 0.25, 1.0], [0.75, 0.0, 0.0], [0.0, 1.0, 0.1]]),
+        "boxes": np.array([[0, 0, 2, 2], [1, 2, 3, 5], [-1, 0, 4, 1], [0, 1, 1, 2]]),
+        "found": np.array([[0.5, -0.25, 2.5, 2], [1, 1, 2.5, 4], [-2, 0.5, 3, 2], [0.25, 0.5, 1.5, 1.75]]),
         "times": rng.gamma(2.0, 1.0, n),
         "events": np.array([1, 0, 1, 1]),
     }
@@ -205,7 +208,38 @@ class SparsemaxLoss:
         return np.maximum(z - max(thresholds), 0)
 
 
-_ADDONS = SigmoidFocalCrossEntropy, WeightedKappaLoss, PinballLoss, SparsemaxLoss, *addons.LOSSES
+def areas(boxes, found):
+    """What formulas of boxes are made of, of boxes x1 y1 x2 y2 that overlap."""
+    low, high = np.maximum(boxes, found)[:, :2], np.minimum(boxes, found)[:, 2:]
+    lowest, highest = np.minimum(boxes, found)[:, :2], np.maximum(boxes, found)[:, 2:]
+    (w, h), (w_y, h_y) = ((x[:, 2:] - x[:, :2]).T for x in (found, boxes))
+    overlap = np.prod(high - low, -1)
+    return {
+        "overlap": overlap,
+        "union": w * h + w_y * h_y - overlap,
+        "hull": np.prod(highest - lowest, -1),
+        "diagonal": np.sum((highest - lowest) ** 2, -1),
+        "apart": np.sum((boxes[:, :2] + boxes[:, 2:] - found[:, :2] - found[:, 2:]) ** 2, -1) / 4,
+        "shapes": 4 / np.pi**2 * (np.arctan(w_y / h_y) - np.arctan(w / h)) ** 2,
+    }
+
+
+class GIoULoss:
+    """TensorFlow Addons's, in numpy: boxes y1 x1 y2 x2, for which the formula is the same.
+
+    Source: https://github.com/tensorflow/addons/blob/v0.23.0/tensorflow_addons/losses/giou_loss.py
+    """
+
+    def __init__(self, mode="giou"):
+        self.mode = mode
+
+    def __call__(self, boxes, found):
+        of = areas(np.float64(boxes), np.float64(found))
+        empty = (of["hull"] - of["union"]) / of["hull"] if self.mode == "giou" else 0
+        return np.mean(1 - of["overlap"] / of["union"] + empty)
+
+
+_ADDONS = GIoULoss, SigmoidFocalCrossEntropy, WeightedKappaLoss, PinballLoss, SparsemaxLoss, *addons.LOSSES
 ADDONS = types.SimpleNamespace(**{cls.__name__: cls for cls in _ADDONS})
 
 
@@ -293,7 +327,7 @@ def log_softmax_of_others(rows, temperature):
 
 
 TUPLES = data()["tuples"].astype("float64")
-NAMES_IN_FORMULAS = {
+NAMES_IN_FORMULAS = areas(*(data()[name].astype("float64") for name in ("boxes", "found"))) | {
     "np": np,
     "unit": lambda x: np.float64(x) / np.linalg.norm(np.float64(x), axis=-1, keepdims=True),
     "log_softmax": lambda x: special.log_softmax(x, -1),

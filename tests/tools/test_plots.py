@@ -123,6 +123,19 @@ FORMULAS = [  # loss, kind, curves of value and gradient in x
             (lambda x: np.log1p(np.exp(-x)), lambda x: -special.expit(-x)),
         ],
     ),
+    *(
+        (
+            box.GIoU(form),
+            None,
+            [(lambda x: 2 * abs(x) / (1 + abs(x)), lambda x: 2 * np.sign(x) / (1 + abs(x)) ** 2)],
+        )
+        for form in ("yxyx", "rel_xywh", "center_yxhw")
+    ),
+    (
+        box.DistributionFocal(),
+        None,
+        [(lambda x: np.log(2 + np.exp(x)) - x, lambda x: np.exp(x) / (2 + np.exp(x)) - 1)],
+    ),
     (
         box.Quantile([0.2, 0.5]),
         None,

@@ -6,10 +6,11 @@ by it.
 
 from keras_lossbox.core.targets.classes import Binary, Classes, Cosines, Ordered, Regions, Sequences, Signs
 from keras_lossbox.core.targets.pairs import Distances, Matches, Pairs, Tuples
-from keras_lossbox.core.targets.real import Parameters, Real, Repeated, Survival, Unaligned
+from keras_lossbox.core.targets.real import Boxes, Parameters, Places, Real, Repeated, Survival, Unaligned
 
 __all__ = [
     "Binary",
+    "Boxes",
     "Classes",
     "Cosines",
     "Distances",
@@ -17,6 +18,7 @@ __all__ = [
     "Ordered",
     "Pairs",
     "Parameters",
+    "Places",
     "Real",
     "Regions",
     "Repeated",

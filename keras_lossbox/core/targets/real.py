@@ -81,6 +81,49 @@ class Repeated(Real):
 
 
 @dataclasses.dataclass(frozen=True)
+class Places(Repeated):
+    """A number by a distribution over the places 0 ... K-1: the last axis of y_pred holds a logit for each of them.
+
+    y_true lies between 0 and K-1, and has the shape of y_pred without that axis, or with 1 in it. `bounded`: whether
+    labels outside are an error; else the loss has to know what to do with them.
+    """
+
+    from_logits: bool | None = True
+    hint: str = " Labels have the shape of y_pred without its last axis, the places that a label may have."
+    each: bool = False
+    bounded: bool = True
+    activation = "softmax"
+
+    def align(self, y_true: Any, y_pred: Any, sizes: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
+        if len(sizes) < 2 or y_pred.shape[-1] == 1:
+            raise ValueError(
+                "`y_pred` must hold logits of at least two places along its last axis, (n, ..., places). "
+                f"Received: y_pred.shape={tuple(y_pred.shape)}"
+            )
+        return super().align(y_true, y_pred, sizes)
+
+    def domain(self, y_true: Any, sizes: Sequence[Any]) -> Domain | None:
+        if not self.bounded:
+            return None
+        last = sizes[-1] - 1 if isinstance(sizes[-1], int) else ops.cast(sizes[-1], y_true.dtype) - 1
+        shown = last if isinstance(last, int) else "the size of the last axis of y_pred less one"
+        return Domain(f"numbers from 0 to {shown}, the places", 0, last)
+
+
+@dataclasses.dataclass(frozen=True)
+class Boxes(Real):
+    """Boxes: the last axis of y_true and of y_pred holds the four numbers of a box, `(n, ..., 4)`."""
+
+    def align(self, y_true: Any, y_pred: Any, sizes: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
+        if len(sizes) < 2 or y_pred.shape[-1] not in (4, None):
+            raise ValueError(
+                "`y_pred` must hold four numbers for each box, (n, ..., 4). "
+                f"Received: y_pred.shape={tuple(y_pred.shape)}"
+            )
+        return super().align(y_true, y_pred, sizes)
+
+
+@dataclasses.dataclass(frozen=True)
 class Parameters(Real):
     """Parameters of a distribution: the last axis of y_pred holds `count` blocks of the size of y_true's last axis.
 
