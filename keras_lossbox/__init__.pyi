@@ -41,6 +41,18 @@ Reduction = Literal[
 
 __all__: list[str]
 
+class ApproxNDCG(Loss):
+    temperature: Any
+    topn: Any
+    def __init__(
+        self,
+        temperature: float = 0.1,
+        topn: int | None = None,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+    ) -> None: ...
+
 class ArcFace(Loss):
     margin: Any
     scale: Any
@@ -725,6 +737,28 @@ class LiftedStruct(Loss):
         normalize: bool = False,
     ) -> None: ...
 
+class ListMLE(Loss):
+    temperature: Any
+    def __init__(
+        self,
+        temperature: float = 1.0,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+    ) -> None: ...
+
+class ListNet(Loss):
+    temperature: Any
+    relevance: Any
+    def __init__(
+        self,
+        temperature: float = 1.0,
+        relevance: Literal["labels", "normalized", "softmax"] = "labels",
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+    ) -> None: ...
+
 class LogCosh(Loss):
     axis: Any
     def __init__(
@@ -950,6 +984,38 @@ class NegativeBinomialNLL(Loss):
         dtype: DType = None,
         *,
         eps: float = 1e-06,
+    ) -> None: ...
+
+class PairwiseHinge(Loss):
+    margin: Any
+    temperature: Any
+    average: Any
+    lambda_weight: Any
+    def __init__(
+        self,
+        temperature: float = 1.0,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        margin: float = 1.0,
+        average: Literal["pairs", "items"] = "pairs",
+        lambda_weight: Literal[None, "ndcg"] = None,
+    ) -> None: ...
+
+class PairwiseLogistic(Loss):
+    temperature: Any
+    average: Any
+    lambda_weight: Any
+    def __init__(
+        self,
+        temperature: float = 1.0,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        average: Literal["pairs", "items"] = "pairs",
+        lambda_weight: Literal[None, "ndcg"] = None,
     ) -> None: ...
 
 class Poisson(Loss):

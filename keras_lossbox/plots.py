@@ -18,7 +18,7 @@ POINTS = 201  # odd, so that a corner in the middle is hit
 COLORS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"]  # for the colour-blind too
 LINES = ["-", "--", "-.", ":"]
 
-Kind = Literal["real", "positive", "parameters", "events", "binary", "ordered", "classes", "pixels"]
+Kind = Literal["real", "positive", "parameters", "events", "lists", "binary", "ordered", "classes", "pixels"]
 
 
 def plot_loss(
@@ -37,6 +37,7 @@ def plot_loss(
     * `"positive"`: over the prediction for a target of 1, for losses of positive targets such as Keras's Poisson.
     * `"parameters"`: over the first parameter of a distribution, mostly its location; the target and the others are 1.
     * `"events"`: over the log hazard, or its logit in an interval; one curve for an event and one for censored.
+    * `"lists"`: over the score of the relevant one of two items, the other's being 0.
     * `"binary"`: over the logit, or the probability if not `from_logits`; one curve for each label.
     * `"ordered"`: over the score, for a class in the middle; the logits of its thresholds are the score and one apart.
     * `"classes"`: over the logit, or the probability, of the true class, the others all alike; one curve, or one for

@@ -125,6 +125,8 @@ EXTRA = {
     "MultiSimilarity": [{"epsilon": 0.3, "beta": 8.0}],
     "LiftedStruct": [{"distance": "cosine", "margin": 0.3}],
     "TripletAll": [{"normalize": True, "margin": 0.3, "average": "triplets"}],
+    "ApproxNDCG": [{"temperature": 1.0, "topn": 2}],
+    "PairwiseHinge": [{"lambda_weight": "ndcg", "average": "items", "margin": 0.3}],
     "MultiMargin": [{"p": 2, "class_weight": [1.0, 0.0, 2.5]}],
     "ZeroOne": [{"from_logits": True, "surrogate": "hinge"}, {"from_logits": True, "multi_label": True}],
 }
@@ -223,6 +225,8 @@ class Case:
         """The shape of what `call` gives."""
         if self.of_region or self.options.get("axes") == "sample":
             return y_pred.shape[:1]
+        if self.kind == "lists":
+            return y_pred.shape[:-1]
         if self.kind in ("tuples", "matches"):
             return y_pred.shape[:-2]
         return y_pred.shape if self.build().targets(y_pred).axis is None else y_pred.shape[:-1]

@@ -30,6 +30,8 @@ class Real:
             return "groups"
         if isinstance(self.data, targets.Tuples):
             return "matches" if isinstance(self.data, targets.Matches) else "tuples"
+        if isinstance(self.data, targets.Lists):
+            return "lists"
         if isinstance(self.data, targets.Distances):
             return "distances"
         return "real" if self.low == -np.inf else "amounts"
@@ -58,6 +60,9 @@ class Real:
             return self.draw_events(rng, shape, outputs)
         if self.kind == "groups":  # two, so that every row has partners of both kinds
             return rng.permutation(np.arange(np.prod(shape)) % 2).reshape(shape), rng.normal(0, 1.5, (*shape, outputs))
+        if self.kind == "lists":  # of different labels
+            labels = rng.permuted(np.broadcast_to(np.arange(outputs), (*shape, outputs)), axis=-1)
+            return labels.astype(float), rng.normal(0, 1.5, (*shape, outputs))
         if self.kind == "distances":
             return rng.random((*shape, outputs)) < 0.4, np.abs(rng.normal(0, 1.5, (*shape, outputs)))
         if self.kind in ("tuples", "matches"):

@@ -18,7 +18,7 @@ from keras_lossbox.losses.composite import Masked, WeightedSum
 
 HERE = "keras_lossbox.plots"
 # the later, the more it asks of the labels' shape
-KINDS = ("real", "positive", "parameters", "events", "binary", "ordered", "classes", "pixels")
+KINDS = ("real", "positive", "parameters", "events", "lists", "binary", "ordered", "classes", "pixels")
 CLASSES = 3
 PIXELS = 4
 MOST_CLASSES = 10  # that are drawn one by one, where they have weights of their own
@@ -39,6 +39,7 @@ _KINDS = {
     targets.Repeated: "real",
     targets.Parameters: "parameters",
     targets.Survival: "events",
+    targets.Lists: "lists",
 }
 _INDICES_OF_KERAS = ("SparseCategoricalCrossentropy", "CategoricalGeneralizedCrossEntropy")
 
@@ -179,6 +180,17 @@ def _events(parts, entries, indices):
     return View(across, variable, (-6, 6), [Curve(f"label {i}", *curve) for i, curve in enumerate(data)])
 
 
+def _lists(parts, entries, indices):
+    """Of two items, one of them relevant."""
+    first = np.array([[1.0, 0.0]])
+    return View(
+        "score of the relevant one of two items (the other's is 0)",
+        "score",
+        (-6, 6),
+        [Curve("", first, 0 * first, first)],
+    )
+
+
 def _positive(parts, entries, indices):
     one = np.ones(_shape(parts, entries or 1))
     return View("prediction (the target is 1)", "prediction", (0.05, 3), [Curve("", one, 0 * one, one)])
@@ -231,6 +243,7 @@ _VIEWS = {
     "positive": _positive,
     "parameters": _parameters,
     "events": _events,
+    "lists": _lists,
     "binary": _binary,
     "ordered": _ordered,
     "classes": _classes,

@@ -65,6 +65,7 @@ ROUNDED = {
     "arc_face": 20,  # the slope of the sine, at cosines near 1
     "circle": 60,  # a factor of 80 before an exponential
     "distillation": 2,
+    "approx_ndcg": 50,  # a temperature of 0.1 multiplies the rounding of scores, and of ranks once more
 }
 
 
@@ -134,6 +135,8 @@ class Case(NamedTuple):
         if self.labels in ("amounts", "zeros", "counts"):
             y, z = amounts(rng, self.labels, self.shape)
             return y.astype(dtype), (z if self.options.get("log_input") else np.exp(z)).astype(dtype)
+        if self.labels in LISTS:
+            return lists(rng, self.labels, self.shape, dtype)
         if self.labels in EMBEDDINGS:
             return embeddings(rng, self.labels, self.shape, dtype)
         axis, from_logits = self.options.get("axis", -1), self.options.get("from_logits", self.loss in SCORES)
@@ -210,6 +213,23 @@ def embeddings(rng, labels, shape, dtype):
     if labels == "few":
         groups = np.where(np.arange(shape[0]) == 2, 7, groups)
     return groups, x
+
+
+LISTS = ("relevance", "padded")
+
+
+def lists(rng, labels, shape, dtype):
+    """Scores of the items of lists, and how relevant these are, with ties; "padded": with -1 for what only fills up.
+
+    One list has nothing that is relevant, and of the padded ones one has one item, and one none.
+    """
+    y = rng.choice([0.0, 0.0, 1.0, 2.0, 2.5], shape)
+    y[0] = 0
+    if labels == "padded":
+        y[rng.random(shape) < 0.3] = -1
+        y[1], y[2] = -1, -1
+        y[1, ..., -1] = 2
+    return y.astype(dtype), (2 * rng.normal(size=shape)).astype(dtype)
 
 
 def amounts(rng, labels, shape):

@@ -32,6 +32,7 @@ if TENSORFLOW:
     tf = types.SimpleNamespace(losses=v1.losses, nn=v1.nn, reduce_mean=tensorflow.reduce_mean)
 
 RECORDED = {
+    "nn.MarginRankingLoss(0.5)(u[:, 0], u[:, 1], t[:, 0].sign())": 0.7486756443977356,
     "nn.TripletMarginLoss(eps=0)(tuples[:, 0], tuples[:, 1], tuples[:, 2])": 1.8890324831008911,
     "nn.TripletMarginLoss(margin=0.5, eps=0, swap=True)(tuples[:, 0], tuples[:, 1], tuples[:, 2])": 1.8643792867660522,
     "nn.HingeEmbeddingLoss(margin=1.5)(distances, 2 * similar - 1)": 0.70111483335495,
@@ -110,6 +111,11 @@ def embeddings(rng):
     }
 
 
+def lists(rng):
+    """Of lists of items, of which some are equally relevant."""
+    return {"grades": np.array([[0, 2, 1, 0, 1], [1, 0, 0, 0, 0], [3, 3, 2, 0, 1]]), "scores": rng.normal(size=(3, 5))}
+
+
 def data():
     rng = np.random.default_rng(0)
     n, d, size = 4, 3, 2
@@ -133,7 +139,7 @@ def data():
         "times": rng.gamma(2.0, 1.0, n),
         "events": np.array([1, 0, 1, 1]),
     }
-    found |= embeddings(rng)
+    found |= embeddings(rng) | lists(np.random.default_rng(1))
     indices = {"g": GROUPS, "ids": ids, "map_ids": map_ids, "last": np.array([0, 2, 1, 2])}
     return {name: x.astype("float32") for name, x in found.items()} | indices
 

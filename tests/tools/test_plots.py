@@ -115,6 +115,7 @@ FORMULAS = [  # loss, kind, curves of value and gradient in x
             (lambda x: np.log1p(np.exp(-x)), lambda x: -special.expit(-x)),
         ],
     ),
+    (box.ListNet(), None, [(lambda x: np.log1p(np.exp(-x)), lambda x: -special.expit(-x))]),
     (
         box.DiscreteHazard(labels="intervals"),
         None,

@@ -1,4 +1,5 @@
-"""Kinds of data that are numbers: the base of all kinds, several predictions of a label, parameters, times."""
+"""Kinds of data that are numbers: the base of all kinds, several predictions of a label, parameters, times,
+lists."""
 
 import dataclasses
 import math
@@ -134,6 +135,26 @@ class Survival(Real):
         )
         y_true = with_sizes(y_true, y_pred, (*sizes[:-1], columns), f" Labels are {hint}.")
         return ops.cast(y_true, y_pred.dtype), y_pred, sizes
+
+
+@dataclasses.dataclass(frozen=True)
+class Lists(Real):
+    """Lists of items: y_pred holds their scores, `(n, ..., items)` or `(n, ..., items, 1)`, y_true their relevance.
+
+    Labels are 0 or more; one below 0 marks what only fills up a list. Weights and masks fit the scores, each item by
+    itself, or `(n, ...)` each list.
+    """
+
+    axis: int | None = None
+
+    def align(self, y_true: Any, y_pred: Any, sizes: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
+        if len(sizes) < 2:
+            raise ValueError(
+                f"`y_pred` must hold the scores of lists, (n, items). Received: y_pred.shape={tuple(y_pred.shape)}"
+            )
+        if len(sizes) > 2 and y_pred.shape[-1] == 1:  # as a `Dense(1)` of each item gives them
+            y_pred, sizes = ops.squeeze(y_pred, -1), sizes[:-1]
+        return super().align(y_true, y_pred, sizes)
 
 
 @dataclasses.dataclass(frozen=True)
