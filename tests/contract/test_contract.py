@@ -186,9 +186,7 @@ def test_aligns_one_output_per_sample(case, rng):
     if case.kind in several or any(
         isinstance(v, list) or (name, v) == ("scope", "sample") for name, v in case.inner.options.items()
     ):
-        pytest.skip(
-            "takes at least two classes, labels, embeddings or items, or one label for each number of an option"
-        )
+        pytest.skip("takes at least two classes, labels, embeddings or items, or a label for each number of an option")
     y_true, y_pred = case.data(rng, outputs=1)
     loss = case.build(reduction="none")
     expected = numpy(loss(y_true, y_pred)).reshape(-1)

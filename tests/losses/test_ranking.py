@@ -122,15 +122,12 @@ def test_scores_far_apart_and_large_labels(name):
     """±1e4 in float32, and a relevance whose power of 2 float32 cannot hold."""
     y = np.array([[200.0, 0.0, 1.0, 0.0], [1.0, 0.0, 1.0, 0.0]], "float32")
     scores = np.array([[1e4, -1e4, 0.0, 1e4], [0.0, 0.0, 0.0, 0.0]], "float32")
-    value, gradient = value_and_gradient(lambda x: box.get(name)(y, x), scores)
-    expected = getattr(oracle_ranking, name)(*golden.float64(y, scores))
-    np.testing.assert_allclose(value, expected.mean, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(gradient, expected.gradient, rtol=1e-5, atol=1e-6)
-    for lambda_weight in ("ndcg",) if name in PAIRWISE else ():
-        found = value_and_gradient(lambda x: box.get(name, lambda_weight=lambda_weight)(y, x), scores)
-        expected = getattr(oracle_ranking, name)(*golden.float64(y, scores), lambda_weight=lambda_weight)
-        np.testing.assert_allclose(found[0], expected.mean, rtol=1e-5, atol=1e-6)
-        np.testing.assert_allclose(found[1], expected.gradient, rtol=1e-5, atol=1e-6)
+    for options in ({}, {"lambda_weight": "ndcg"}) if name in PAIRWISE else ({},):
+        loss = box.get(name, **options)
+        value, gradient = value_and_gradient(lambda x, f=loss: f(y, x), scores)
+        expected = getattr(oracle_ranking, name)(*golden.float64(y, scores), **options)
+        np.testing.assert_allclose(value, expected.mean, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(gradient, expected.gradient, rtol=1e-5, atol=1e-6)
 
 
 def test_hinge_has_no_gradient_at_its_kink():
@@ -211,10 +208,8 @@ def test_weights_whose_size_only_the_run_knows(last, reduction, rng):
 def test_of_two_items_list_net_and_list_mle_are_pairwise_logistic(rng):
     y = rng.permuted(np.tile([1.0, 0.0], (8, 1)), axis=1)
     scores = (3 * rng.normal(size=(8, 2))).astype(PRECISE)
-    each = [
-        value_and_gradient(lambda x, f=cls(0.7, dtype=PRECISE): f(y, x), scores)
-        for cls in (box.PairwiseLogistic, box.ListNet, box.ListMLE)
-    ]
+    losses = [cls(0.7, dtype=PRECISE) for cls in (box.PairwiseLogistic, box.ListNet, box.ListMLE)]
+    each = [value_and_gradient(lambda x, f=loss: f(y, x), scores) for loss in losses]
     for other in each[1:]:
         for a, b in zip(other, each[0], strict=True):
             assert_close(a, b, 4 * TOLERANCE[PRECISE])
@@ -296,7 +291,8 @@ def test_softmax_of_optax(rng):
 # ---------------------------------------------------------------- 6. training
 
 
-@pytest.mark.parametrize("name", by_default(lambda name: name == "list_net", LOSSES))
+@pytest.mark.matrix
+@every_ranking
 def test_learns_an_order(name, rng):
     """Of lists of different lengths, padded, by a hidden linear score; Kendall's order of pairs afterwards."""
     x = rng.normal(size=(64, 8, 3)).astype("float32")
