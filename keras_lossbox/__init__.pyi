@@ -599,6 +599,16 @@ class GeneralizedDice(Loss):
         include_background: bool = True,
     ) -> None: ...
 
+class GradientDifference(Loss):
+    alpha: Any
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+    ) -> None: ...
+
 class Hinge(Loss):
     axis: Any
     margin: Any
@@ -919,6 +929,26 @@ class MultiMargin(Loss):
         axis: int = -1,
     ) -> None: ...
 
+class MultiScaleSSIM(Loss):
+    power_factors: Any
+    max_val: Any
+    filter_size: Any
+    filter_sigma: Any
+    k1: Any
+    k2: Any
+    def __init__(
+        self,
+        power_factors: float | Sequence[float] | ArrayLike = [0.0448, 0.2856, 0.3001, 0.2363, 0.1333],
+        max_val: float = 1.0,
+        filter_size: int = 11,
+        filter_sigma: float = 1.5,
+        k1: float = 0.01,
+        k2: float = 0.03,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+    ) -> None: ...
+
 class MultiSimilarity(Loss):
     alpha: Any
     beta: Any
@@ -1092,6 +1122,24 @@ class RootMeanSquaredError(Loss):
         *,
         scope: Literal["batch", "sample"] = "batch",
         axis: int | None = -1,
+    ) -> None: ...
+
+class SSIM(Loss):
+    max_val: Any
+    filter_size: Any
+    filter_sigma: Any
+    k1: Any
+    k2: Any
+    def __init__(
+        self,
+        max_val: float = 1.0,
+        filter_size: int = 11,
+        filter_sigma: float = 1.5,
+        k1: float = 0.01,
+        k2: float = 0.03,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
     ) -> None: ...
 
 class SigLIP(Loss):

@@ -31,6 +31,8 @@ REQUIRED = {  # what a constructor cannot do without
     "WeightedSum": {"losses": [keras_lossbox.Huber(delta=0.5), keras_lossbox.MeanAbsoluteError()]},
     "Masked": {"loss": keras_lossbox.Huber(delta=0.5)},
     "MixtureNLL": {"components": 2},
+    "SSIM": {"filter_size": 2},  # for images as small as those of `kinds.Real`
+    "MultiScaleSSIM": {"filter_size": 2, "power_factors": [0.4, 0.6]},
 }
 # A loss of overlap knows options of classes in the modes with classes only.
 for cls in keras_lossbox.available().values():
@@ -223,7 +225,7 @@ class Case:
 
     def values_shape(self, y_pred):
         """The shape of what `call` gives."""
-        if self.of_region or self.options.get("axes") == "sample":
+        if self.of_region or self.kind == "images" or self.options.get("axes") == "sample":
             return y_pred.shape[:1]
         if self.kind == "lists":
             return y_pred.shape[:-1]

@@ -30,6 +30,8 @@ class Real:
             return "groups"
         if isinstance(self.data, targets.Tuples):
             return "matches" if isinstance(self.data, targets.Matches) else "tuples"
+        if isinstance(self.data, targets.Images):
+            return "images"
         if isinstance(self.data, targets.Lists):
             return "lists"
         if isinstance(self.data, targets.Distances):
@@ -38,7 +40,7 @@ class Real:
 
     def size(self, outputs):
         """How long the last axis of y_pred is."""
-        if self.kind == "events" and self.data.intervals is None:
+        if self.kind == "images" or (self.kind == "events" and self.data.intervals is None):
             return 1
         return self.data.shared + self.data.count * outputs if self.of_parameters else outputs
 
@@ -60,6 +62,9 @@ class Real:
             return self.draw_events(rng, shape, outputs)
         if self.kind == "groups":  # two, so that every row has partners of both kinds
             return rng.permutation(np.arange(np.prod(shape)) % 2).reshape(shape), rng.normal(0, 1.5, (*shape, outputs))
+        if self.kind == "images":  # of 5 times 5 pixels
+            y_true = rng.random((*shape[:1], 5, 5, 1))
+            return y_true, y_true + rng.normal(0, 0.4, y_true.shape)
         if self.kind == "lists":  # of different labels
             labels = rng.permuted(np.broadcast_to(np.arange(outputs), (*shape, outputs)), axis=-1)
             return labels.astype(float), rng.normal(0, 1.5, (*shape, outputs))

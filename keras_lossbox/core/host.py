@@ -69,6 +69,14 @@ def concrete(x):
         return None
 
 
+def check_in_run(condition, message, *shown):
+    """An error, with what is shown, in the run of a TensorFlow graph, where only the run knows the sizes.
+
+    (keras.ops has no assertion. XLA leaves it out.)
+    """
+    tf.debugging.Assert(condition, [message, *shown])
+
+
 @functools.cache
 def has_cpus_only():
     """Whether TensorFlow sees no GPU or TPU."""

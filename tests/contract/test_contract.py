@@ -182,7 +182,7 @@ def test_python_lists_are_arrays(case, rng):
 
 @every_case()
 def test_aligns_one_output_per_sample(case, rng):
-    several = ("one_hot", "indices", "ordered", "repeated", "events", "groups", "tuples", "matches", "lists")
+    several = ("one_hot", "indices", "ordered", "repeated", "events", "groups", "tuples", "matches", "lists", "images")
     if case.kind in several or any(
         isinstance(v, list) or (name, v) == ("scope", "sample") for name, v in case.inner.options.items()
     ):

@@ -135,6 +135,9 @@ class Case(NamedTuple):
         if self.labels in ("amounts", "zeros", "counts"):
             y, z = amounts(rng, self.labels, self.shape)
             return y.astype(dtype), (z if self.options.get("log_input") else np.exp(z)).astype(dtype)
+        if self.labels == "images":
+            y = images(rng, self.shape)
+            return y.astype(dtype), (y + 0.2 * rng.normal(size=self.shape)).astype(dtype)
         if self.labels in LISTS:
             return lists(rng, self.labels, self.shape, dtype)
         if self.labels in EMBEDDINGS:
@@ -213,6 +216,13 @@ def embeddings(rng, labels, shape, dtype):
     if labels == "few":
         groups = np.where(np.arange(shape[0]) == 2, 7, groups)
     return groups, x
+
+
+def images(rng, shape):
+    """Of an edge and a slope in [0, 1], and noise."""
+    rows, columns = np.arange(shape[1])[:, None, None], np.arange(shape[2])[:, None]
+    edge = 0.5 * (columns > shape[2] / 3) + 0.3 * rows / shape[1]
+    return np.broadcast_to(edge, shape) + 0.1 * rng.normal(size=shape)
 
 
 LISTS = ("relevance", "padded")

@@ -6,13 +6,14 @@ by it.
 
 from keras_lossbox.core.targets.classes import Binary, Classes, Cosines, Ordered, Regions, Sequences, Signs
 from keras_lossbox.core.targets.pairs import Distances, Matches, Pairs, Tuples
-from keras_lossbox.core.targets.real import Lists, Parameters, Real, Repeated, Survival, Unaligned
+from keras_lossbox.core.targets.real import Images, Lists, Parameters, Real, Repeated, Survival, Unaligned
 
 __all__ = [
     "Binary",
     "Classes",
     "Cosines",
     "Distances",
+    "Images",
     "Lists",
     "Matches",
     "Ordered",

@@ -1,5 +1,5 @@
 """Kinds of data that are numbers: the base of all kinds, several predictions of a label, parameters, times,
-lists."""
+lists, images."""
 
 import dataclasses
 import math
@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from keras import ops
 
+from keras_lossbox.core import host
 from keras_lossbox.core.domain import Domain
 from keras_lossbox.core.shapes import with_sizes
 
@@ -154,6 +155,31 @@ class Lists(Real):
             )
         if len(sizes) > 2 and y_pred.shape[-1] == 1:  # as a `Dense(1)` of each item gives them
             y_pred, sizes = ops.squeeze(y_pred, -1), sizes[:-1]
+        return super().align(y_true, y_pred, sizes)
+
+
+@dataclasses.dataclass(frozen=True)
+class Images(Real):
+    """Images, `(n, height, width, channels)`, y_true and y_pred alike. A value is that of an image, and so is a weight.
+
+    `least`: how high and how wide they must be, and `why`.
+    """
+
+    least: int = 1
+    why: str = ""
+
+    def align(self, y_true: Any, y_pred: Any, sizes: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
+        if len(sizes) != 4:
+            raise ValueError(
+                "`y_pred` must hold images, (n, height, width, channels), with one channel for grey. "
+                f"Received: y_pred.shape={tuple(y_pred.shape)}"
+            )
+        allowed = f"`y_pred` must hold images of at least {self.least} x {self.least} pixels{self.why}."
+        if any(size is not None and size < self.least for size in y_pred.shape[1:3]):
+            raise ValueError(f"{allowed} Received: y_pred.shape={tuple(y_pred.shape)}")
+        for size in sizes[1:3]:
+            if not isinstance(size, int):
+                host.check_in_run(size >= self.least, f"{allowed} Received height and width:", *sizes[1:3])
         return super().align(y_true, y_pred, sizes)
 
 
