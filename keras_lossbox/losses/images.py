@@ -52,8 +52,8 @@ class Structural(OfImages):
         """1 - luminance and 1 - contrast · structure of each window and channel.
 
         From the difference of two images and the image in the middle between them, since for images that are almost
-        alike one less their likeness would be rounding: 1 - 2 μ μ' / (μ² + μ'²) = (μ - μ')² / (μ² + μ'²), and so for the
-        variances. The variance of a window is a difference too; what the image has in common is subtracted first.
+        alike one less their likeness would be rounding: 1 - 2 μ μ' / (μ² + μ'²) = (μ - μ')² / (μ² + μ'²), and so for
+        the variances. The variance of a window is a difference too: the mean of the image is subtracted first.
         """
         x = ops.concatenate([difference, middle], -1)
         common = ops.stop_gradient(mean(mean(x, 1), 1)[:, None, None])

@@ -121,7 +121,7 @@ def test_flat_images_by_hand():
     """Of brightness a and b without any contrast: 1 - (2ab + c1)/(a² + b² + c1); here max_val is 255."""
     for a, b in ((0.0, 0.0), (0.0, 255.0), (200.0, 201.0), (254.0, 100.0)):
         x, y = np.full((1, 12, 12, 1), a, "float32"), np.full((1, 12, 12, 1), b, "float32")
-        value, gradient = value_and_gradient(lambda y: box.SSIM(255.0)(x, y), y)
+        value, gradient = value_and_gradient(lambda y, x=x: box.SSIM(255.0)(x, y), y)
         expected = (a - b) ** 2 / (a**2 + b**2 + 2.55**2)
         np.testing.assert_allclose(value, expected, rtol=1e-5)
         slope = 2 * (b - a) / (a**2 + b**2 + 2.55**2) - 2 * b * expected / (a**2 + b**2 + 2.55**2)
