@@ -44,6 +44,18 @@ Reduction = Literal[
 
 __all__: list[str]
 
+class ApproxNDCG(Loss):
+    temperature: Any
+    topn: Any
+    def __init__(
+        self,
+        temperature: float = 0.1,
+        topn: int | None = None,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+    ) -> None: ...
+
 class ArcFace(Loss):
     margin: Any
     scale: Any
@@ -674,6 +686,16 @@ class GeneralizedDice(Loss):
         include_background: bool = True,
     ) -> None: ...
 
+class GradientDifference(Loss):
+    alpha: Any
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+    ) -> None: ...
+
 class Hinge(Loss):
     axis: Any
     margin: Any
@@ -837,6 +859,28 @@ class LiftedStruct(Loss):
         normalize: bool = False,
     ) -> None: ...
 
+class ListMLE(Loss):
+    temperature: Any
+    def __init__(
+        self,
+        temperature: float = 1.0,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+    ) -> None: ...
+
+class ListNet(Loss):
+    temperature: Any
+    relevance: Any
+    def __init__(
+        self,
+        temperature: float = 1.0,
+        relevance: Literal["labels", "normalized", "softmax"] = "labels",
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+    ) -> None: ...
+
 class LogCosh(Loss):
     axis: Any
     def __init__(
@@ -997,6 +1041,26 @@ class MultiMargin(Loss):
         axis: int = -1,
     ) -> None: ...
 
+class MultiScaleSSIM(Loss):
+    power_factors: Any
+    max_val: Any
+    filter_size: Any
+    filter_sigma: Any
+    k1: Any
+    k2: Any
+    def __init__(
+        self,
+        power_factors: float | Sequence[float] | ArrayLike = [0.0448, 0.2856, 0.3001, 0.2363, 0.1333],
+        max_val: float = 1.0,
+        filter_size: int = 11,
+        filter_sigma: float = 1.5,
+        k1: float = 0.01,
+        k2: float = 0.03,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+    ) -> None: ...
+
 class MultiSimilarity(Loss):
     alpha: Any
     beta: Any
@@ -1062,6 +1126,38 @@ class NegativeBinomialNLL(Loss):
         dtype: DType = None,
         *,
         eps: float = 1e-06,
+    ) -> None: ...
+
+class PairwiseHinge(Loss):
+    margin: Any
+    temperature: Any
+    average: Any
+    lambda_weight: Any
+    def __init__(
+        self,
+        temperature: float = 1.0,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        margin: float = 1.0,
+        average: Literal["pairs", "items"] = "pairs",
+        lambda_weight: Literal[None, "ndcg"] = None,
+    ) -> None: ...
+
+class PairwiseLogistic(Loss):
+    temperature: Any
+    average: Any
+    lambda_weight: Any
+    def __init__(
+        self,
+        temperature: float = 1.0,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        average: Literal["pairs", "items"] = "pairs",
+        lambda_weight: Literal[None, "ndcg"] = None,
     ) -> None: ...
 
 class PenaltyReducedFocal(Loss):
@@ -1176,6 +1272,24 @@ class RootMeanSquaredError(Loss):
         *,
         scope: Literal["batch", "sample"] = "batch",
         axis: int | None = -1,
+    ) -> None: ...
+
+class SSIM(Loss):
+    max_val: Any
+    filter_size: Any
+    filter_sigma: Any
+    k1: Any
+    k2: Any
+    def __init__(
+        self,
+        max_val: float = 1.0,
+        filter_size: int = 11,
+        filter_sigma: float = 1.5,
+        k1: float = 0.01,
+        k2: float = 0.03,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
     ) -> None: ...
 
 class SigLIP(Loss):

@@ -18,7 +18,9 @@ POINTS = 201  # odd, so that a corner in the middle is hit
 COLORS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"]  # for the colour-blind too
 LINES = ["-", "--", "-.", ":"]
 
-Kind = Literal["real", "positive", "parameters", "events", "places", "boxes", "binary", "ordered", "classes", "pixels"]
+Kind = Literal[
+    "real", "positive", "parameters", "events", "places", "boxes", "lists", "binary", "ordered", "classes", "pixels"
+]
 
 
 def plot_loss(
@@ -39,6 +41,7 @@ def plot_loss(
     * `"events"`: over the log hazard, or its logit in an interval; one curve for an event and one for censored.
     * `"places"`: over the logit of the place that is the label, of three.
     * `"boxes"`: over the shift of a square against the label, a square as large.
+    * `"lists"`: over the score of the relevant one of two items, the other's being 0.
     * `"binary"`: over the logit, or the probability if not `from_logits`; one curve for each label.
     * `"ordered"`: over the score, for a class in the middle; the logits of its thresholds are the score and one apart.
     * `"classes"`: over the logit, or the probability, of the true class, the others all alike; one curve, or one for

@@ -33,6 +33,8 @@ REQUIRED = {  # what a constructor cannot do without
     "MixtureNLL": {"components": 2},
     "DIoU": {"image_shape": [480.0, 640.0]},
     "CIoU": {"image_shape": [480.0, 640.0]},
+    "SSIM": {"filter_size": 2},  # for images as small as those of `kinds.Real`
+    "MultiScaleSSIM": {"filter_size": 2, "power_factors": [0.4, 0.6]},
 }
 # A loss of overlap knows options of classes in the modes with classes only.
 for cls in keras_lossbox.available().values():
@@ -132,6 +134,8 @@ EXTRA = {
     "MultiSimilarity": [{"epsilon": 0.3, "beta": 8.0}],
     "LiftedStruct": [{"distance": "cosine", "margin": 0.3}],
     "TripletAll": [{"normalize": True, "margin": 0.3, "average": "triplets"}],
+    "ApproxNDCG": [{"temperature": 1.0, "topn": 2}],
+    "PairwiseHinge": [{"lambda_weight": "ndcg", "average": "items", "margin": 0.3}],
     "MultiMargin": [{"p": 2, "class_weight": [1.0, 0.0, 2.5]}],
     "ZeroOne": [{"from_logits": True, "surrogate": "hinge"}, {"from_logits": True, "multi_label": True}],
 }
@@ -228,8 +232,10 @@ class Case:
 
     def values_shape(self, y_pred):
         """The shape of what `call` gives."""
-        if self.of_region or self.options.get("axes") == "sample":
+        if self.of_region or self.kind == "images" or self.options.get("axes") == "sample":
             return y_pred.shape[:1]
+        if self.kind == "lists":
+            return y_pred.shape[:-1]
         if self.kind in ("tuples", "matches"):
             return y_pred.shape[:-2]
         return y_pred.shape if self.build().targets(y_pred).axis is None else y_pred.shape[:-1]

@@ -46,6 +46,10 @@ class Real:
             return "groups"
         if isinstance(self.data, targets.Tuples):
             return "matches" if isinstance(self.data, targets.Matches) else "tuples"
+        if isinstance(self.data, targets.Images):
+            return "images"
+        if isinstance(self.data, targets.Lists):
+            return "lists"
         if isinstance(self.data, targets.Distances):
             return "distances"
         return "real" if self.low == -np.inf else "amounts"
@@ -54,7 +58,7 @@ class Real:
         """How long the last axis of y_pred is."""
         if self.kind == "boxes":
             return 4
-        if self.kind == "events" and self.data.intervals is None:
+        if self.kind == "images" or (self.kind == "events" and self.data.intervals is None):
             return 1
         return self.data.shared + self.data.count * outputs if self.of_parameters else outputs
 
@@ -84,6 +88,12 @@ class Real:
             return rng.uniform(0, outputs - 1, shape), rng.normal(0, 1.5, (*shape, outputs))
         if self.kind == "groups":  # two, so that every row has partners of both kinds
             return rng.permutation(np.arange(np.prod(shape)) % 2).reshape(shape), rng.normal(0, 1.5, (*shape, outputs))
+        if self.kind == "images":  # of 5 times 5 pixels
+            y_true = rng.random((*shape[:1], 5, 5, 1))
+            return y_true, y_true + rng.normal(0, 0.4, y_true.shape)
+        if self.kind == "lists":  # of different labels
+            labels = rng.permuted(np.broadcast_to(np.arange(outputs), (*shape, outputs)), axis=-1)
+            return labels.astype(float), rng.normal(0, 1.5, (*shape, outputs))
         if self.kind == "distances":
             return rng.random((*shape, outputs)) < 0.4, np.abs(rng.normal(0, 1.5, (*shape, outputs)))
         if self.kind in ("tuples", "matches"):

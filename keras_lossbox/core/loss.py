@@ -261,7 +261,7 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
         targets = self.targets(y_pred)
         shapes.check_axis(y_pred, targets.axis)
         self._check_lengths(y_pred, targets)
-        if type(self).compute is Loss.compute:  # `call` would not know that it was given logits
+        if type(self).compute is Loss.compute or targets.activation is None:  # `call` would not know of logits
             return y_pred, targets.from_logits, targets
         logits = host.logits_behind(y_pred, targets.activation, -1 if targets.axis is None else targets.axis)
         if logits is None:

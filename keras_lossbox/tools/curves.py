@@ -18,7 +18,10 @@ from keras_lossbox.losses.composite import Masked, WeightedSum
 
 HERE = "keras_lossbox.plots"
 # the later, the more it asks of the labels' shape
-KINDS = ("real", "positive", "parameters", "events", "places", "boxes", "binary", "ordered", "classes", "pixels")
+KINDS = (
+    *("real", "positive", "parameters", "events", "places", "boxes", "lists"),
+    *("binary", "ordered", "classes", "pixels"),
+)
 CLASSES = 3
 PIXELS = 4
 MOST_CLASSES = 10  # that are drawn one by one, where they have weights of their own
@@ -41,6 +44,7 @@ _KINDS = {
     targets.Survival: "events",
     targets.Places: "places",
     targets.Boxes: "boxes",
+    targets.Lists: "lists",
 }
 _INDICES_OF_KERAS = ("SparseCategoricalCrossentropy", "CategoricalGeneralizedCrossEntropy")
 
@@ -192,9 +196,15 @@ def _boxes(parts, entries, indices):
     forms = [getattr(part, "bounding_box_format", "") for part in parts]
     square, by_corners = np.array([[0.0, 0.0, 1.0, 1.0]]), any(form.endswith(("xyxy", "yxyx")) for form in forms)
     slope = np.array([[1.0, 0.0, 1.0 * by_corners, 0.0]])
-    return View(
-        "shift of the predicted box, in its own widths", "shift", (-1.5, 1.5), [Curve("", square, square, slope)]
-    )
+    across = "shift of the predicted box, in its own widths"
+    return View(across, "shift", (-1.5, 1.5), [Curve("", square, square, slope)])
+
+
+def _lists(parts, entries, indices):
+    """Of two items, one of them relevant."""
+    first = np.array([[1.0, 0.0]])
+    across = "score of the relevant one of two items (the other's is 0)"
+    return View(across, "score", (-6, 6), [Curve("", first, 0 * first, first)])
 
 
 def _positive(parts, entries, indices):
@@ -251,6 +261,7 @@ _VIEWS = {
     "events": _events,
     "places": _places,
     "boxes": _boxes,
+    "lists": _lists,
     "binary": _binary,
     "ordered": _ordered,
     "classes": _classes,

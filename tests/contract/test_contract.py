@@ -184,10 +184,10 @@ def test_python_lists_are_arrays(case, rng):
 @every_case()
 def test_aligns_one_output_per_sample(case, rng):
     several = ("one_hot", "indices", "ordered", "repeated", "places", "boxes", "events", "groups", "tuples", "matches")
-    if case.kind in several or any(
+    if case.kind in (*several, "lists", "images") or any(
         isinstance(v, list) or (name, v) == ("scope", "sample") for name, v in case.inner.options.items()
     ):
-        pytest.skip("takes at least two classes, labels or embeddings, or one label for each number of an option")
+        pytest.skip("takes at least two classes, labels, embeddings or items, or a label for each number of an option")
     y_true, y_pred = case.data(rng, outputs=1)
     loss = case.build(reduction="none")
     expected = numpy(loss(y_true, y_pred)).reshape(-1)

@@ -66,6 +66,7 @@ ROUNDED = {
     "arc_face": 20,  # the slope of the sine, at cosines near 1
     "circle": 60,  # a factor of 80 before an exponential
     "distillation": 2,
+    "approx_ndcg": 50,  # a temperature of 0.1 multiplies the rounding of scores, and of ranks once more
 }
 
 
@@ -135,6 +136,11 @@ class Case(NamedTuple):
         if self.labels in ("amounts", "zeros", "counts"):
             y, z = amounts(rng, self.labels, self.shape)
             return y.astype(dtype), (z if self.options.get("log_input") else np.exp(z)).astype(dtype)
+        if self.labels == "images":
+            y = images(rng, self.shape)
+            return y.astype(dtype), (y + 0.2 * rng.normal(size=self.shape)).astype(dtype)
+        if self.labels in LISTS:
+            return lists(rng, self.labels, self.shape, dtype)
         if self.labels in EMBEDDINGS:
             return embeddings(rng, self.labels, self.shape, dtype)
         if self.labels == "boxes":
@@ -236,6 +242,30 @@ def embeddings(rng, labels, shape, dtype):
     if labels == "few":
         groups = np.where(np.arange(shape[0]) == 2, 7, groups)
     return groups, x
+
+
+def images(rng, shape):
+    """Of an edge and a slope in [0, 1], and noise."""
+    rows, columns = np.arange(shape[1])[:, None, None], np.arange(shape[2])[:, None]
+    edge = 0.5 * (columns > shape[2] / 3) + 0.3 * rows / shape[1]
+    return np.broadcast_to(edge, shape) + 0.1 * rng.normal(size=shape)
+
+
+LISTS = ("relevance", "padded")
+
+
+def lists(rng, labels, shape, dtype):
+    """Scores of the items of lists, and how relevant these are, with ties; "padded": with -1 for what only fills up.
+
+    One list has nothing that is relevant, and of the padded ones one has one item, and one none.
+    """
+    y = rng.choice([0.0, 0.0, 1.0, 2.0, 2.5], shape)
+    y[0] = 0
+    if labels == "padded":
+        y[rng.random(shape) < 0.3] = -1
+        y[1], y[2] = -1, -1
+        y[1, ..., -1] = 2
+    return y.astype(dtype), (2 * rng.normal(size=shape)).astype(dtype)
 
 
 def amounts(rng, labels, shape):

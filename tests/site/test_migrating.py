@@ -32,6 +32,7 @@ if TENSORFLOW:
     tf = types.SimpleNamespace(losses=v1.losses, nn=v1.nn, reduce_mean=tensorflow.reduce_mean)
 
 RECORDED = {
+    "nn.MarginRankingLoss(0.5)(u[:, 0], u[:, 1], t[:, 0].sign())": 0.7486756443977356,
     "nn.TripletMarginLoss(eps=0)(tuples[:, 0], tuples[:, 1], tuples[:, 2])": 1.8890324831008911,
     "nn.TripletMarginLoss(margin=0.5, eps=0, swap=True)(tuples[:, 0], tuples[:, 1], tuples[:, 2])": 1.8643792867660522,
     "nn.HingeEmbeddingLoss(margin=1.5)(distances, 2 * similar - 1)": 0.70111483335495,
@@ -110,6 +111,17 @@ def embeddings(rng):
     }
 
 
+def lists(rng):
+    """Of lists of items, of which some are equally relevant."""
+    return {"grades": np.array([[0, 2, 1, 0, 1], [1, 0, 0, 0, 0], [3, 3, 2, 0, 1]]), "scores": rng.normal(size=(3, 5))}
+
+
+def images(rng):
+    """With an edge, and of sides that are not even."""
+    pictures = np.where(np.arange(25)[:, None] < 9, 0.2, 0.7) + rng.normal(0, 0.1, (2, 23, 25, 1))
+    return {"pictures": pictures.clip(0, 1), "copies": (pictures + rng.normal(0, 0.2, pictures.shape)).clip(0, 1)}
+
+
 def data():
     rng = np.random.default_rng(0)
     n, d, size = 4, 3, 2
@@ -136,7 +148,7 @@ def data():
         "times": rng.gamma(2.0, 1.0, n),
         "events": np.array([1, 0, 1, 1]),
     }
-    found |= embeddings(rng)
+    found |= embeddings(rng) | lists(np.random.default_rng(1)) | images(np.random.default_rng(2))
     indices = {"g": GROUPS, "ids": ids, "map_ids": map_ids, "last": np.array([0, 2, 1, 2])}
     return {name: x.astype("float32") for name, x in found.items()} | indices
 
@@ -320,6 +332,12 @@ def test_tensorflow_addons(theirs, ours, here):
     assert_same(eval(ours, here), eval(theirs, data() | {"tfa": tfa}))
 
 
+@pytest.mark.parametrize("theirs, ours", [row[:2] for row in ROWS["tf.image"]])
+@pytest.mark.skipif(not TENSORFLOW, reason="tf.image is TensorFlow's")
+def test_tf_image(theirs, ours, here):
+    assert_same(eval(ours, here), eval(theirs, data() | {"tf": tensorflow}))
+
+
 def log_softmax_of_others(rows, temperature):
     """Of each row of cosines but that of the row and itself."""
     s = np.float64(rows) @ np.float64(rows).T / temperature
@@ -362,7 +380,7 @@ def test_recorded_numbers_are_those_of_pytorch():
 def test_the_page_is_complete():
     text = {heading: " ".join(row[0] for row in rows) for heading, rows in ROWS.items()}
     packages = {"TensorFlow 1", "PyTorch", "Keras", "TensorFlow Addons", "coral_pytorch", "pytorch-metric-learning"}
-    assert set(text) == packages | {"elsewhere"}
+    assert set(text) == packages | {"tf.image", "elsewhere"}
     for name in ("L1Loss", "MSELoss", "CrossEntropyLoss", "BCEWithLogitsLoss", "SmoothL1Loss", "HuberLoss"):
         assert f"nn.{name}(" in text["PyTorch"]
     losses = [cls.__name__ for cls in keras_lossbox.available().values()]

@@ -66,7 +66,9 @@ def every_loss():
 
 
 OF_EMBEDDINGS = tuple(cls for cls in box.available().values() if ".similarity." in cls.__module__)
-NO_PICTURE = (box.CosineSimilarity, box.CTC, *OF_EMBEDDINGS)  # no line through the predictions of one sample shows it
+OF_IMAGES = (box.SSIM, box.MultiScaleSSIM, box.GradientDifference)
+# no line through the predictions of one sample shows it
+NO_PICTURE = (box.CosineSimilarity, box.CTC, *OF_EMBEDDINGS, *OF_IMAGES)
 
 
 @pytest.mark.one_in(3)
@@ -115,6 +117,7 @@ FORMULAS = [  # loss, kind, curves of value and gradient in x
             (lambda x: np.log1p(np.exp(-x)), lambda x: -special.expit(-x)),
         ],
     ),
+    (box.ListNet(), None, [(lambda x: np.log1p(np.exp(-x)), lambda x: -special.expit(-x))]),
     (
         box.DiscreteHazard(labels="intervals"),
         None,

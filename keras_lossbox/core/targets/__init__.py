@@ -6,7 +6,17 @@ by it.
 
 from keras_lossbox.core.targets.classes import Binary, Classes, Cosines, Ordered, Regions, Sequences, Signs
 from keras_lossbox.core.targets.pairs import Distances, Matches, Pairs, Tuples
-from keras_lossbox.core.targets.real import Boxes, Parameters, Places, Real, Repeated, Survival, Unaligned
+from keras_lossbox.core.targets.real import (
+    Boxes,
+    Images,
+    Lists,
+    Parameters,
+    Places,
+    Real,
+    Repeated,
+    Survival,
+    Unaligned,
+)
 
 __all__ = [
     "Binary",
@@ -14,6 +24,8 @@ __all__ = [
     "Classes",
     "Cosines",
     "Distances",
+    "Images",
+    "Lists",
     "Matches",
     "Ordered",
     "Pairs",

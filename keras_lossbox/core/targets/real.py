@@ -1,4 +1,5 @@
-"""Kinds of data that are numbers: the base of all kinds, several predictions of a label, parameters, times."""
+"""Kinds of data that are numbers: the base of all kinds, several predictions of a label, parameters, times,
+lists, images."""
 
 import dataclasses
 import math
@@ -7,6 +8,7 @@ from typing import Any, ClassVar
 
 from keras import ops
 
+from keras_lossbox.core import host
 from keras_lossbox.core.domain import Domain
 from keras_lossbox.core.shapes import with_sizes
 
@@ -177,6 +179,51 @@ class Survival(Real):
         )
         y_true = with_sizes(y_true, y_pred, (*sizes[:-1], columns), f" Labels are {hint}.")
         return ops.cast(y_true, y_pred.dtype), y_pred, sizes
+
+
+@dataclasses.dataclass(frozen=True)
+class Lists(Real):
+    """Lists of items: y_pred holds their scores, `(n, ..., items)` or `(n, ..., items, 1)`, y_true their relevance.
+
+    Labels are 0 or more; one below 0 marks what only fills up a list. Weights and masks fit the scores, each item by
+    itself, or `(n, ...)` each list.
+    """
+
+    axis: int | None = None
+
+    def align(self, y_true: Any, y_pred: Any, sizes: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
+        if len(sizes) < 2:
+            raise ValueError(
+                f"`y_pred` must hold the scores of lists, (n, items). Received: y_pred.shape={tuple(y_pred.shape)}"
+            )
+        if len(sizes) > 2 and y_pred.shape[-1] == 1:  # as a `Dense(1)` of each item gives them
+            y_pred, sizes = ops.squeeze(y_pred, -1), sizes[:-1]
+        return super().align(y_true, y_pred, sizes)
+
+
+@dataclasses.dataclass(frozen=True)
+class Images(Real):
+    """Images, `(n, height, width, channels)`, y_true and y_pred alike. A value is that of an image, and so is a weight.
+
+    `least`: how high and how wide they must be, and `why`.
+    """
+
+    least: int = 1
+    why: str = ""
+
+    def align(self, y_true: Any, y_pred: Any, sizes: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
+        if len(sizes) != 4:
+            raise ValueError(
+                "`y_pred` must hold images, (n, height, width, channels), with one channel for grey. "
+                f"Received: y_pred.shape={tuple(y_pred.shape)}"
+            )
+        allowed = f"`y_pred` must hold images of at least {self.least} x {self.least} pixels{self.why}."
+        if any(size is not None and size < self.least for size in y_pred.shape[1:3]):
+            raise ValueError(f"{allowed} Received: y_pred.shape={tuple(y_pred.shape)}")
+        for size in sizes[1:3]:
+            if not isinstance(size, int):
+                host.fail_in_run(size < self.least, lambda: [f"{allowed} Received height and width:", *sizes[1:3]])
+        return super().align(y_true, y_pred, sizes)
 
 
 @dataclasses.dataclass(frozen=True)
