@@ -46,7 +46,7 @@ def test_get_of_a_serialised_loss_is_that_loss():
 @pytest.mark.parametrize(
     "identifier, options, message",
     [
-        ("hubber", {}, "no loss is named 'hubber'. Did you mean 'huber'.*Available: arc_face"),
+        ("hubber", {}, "no loss is named 'hubber'. Did you mean 'huber'.*Available: approx_ndcg"),
         ("keras>Huber", {}, "no loss is named 'keras>Huber'"),
         ("", {}, "no loss is named ''"),
         (
