@@ -72,7 +72,9 @@ def concrete(x):
 @functools.cache
 def has_cpus_only():
     """Whether it is TensorFlow, and sees no GPU or TPU."""
-    return ON_TENSORFLOW and all(device.device_type in ("CPU", "XLA_CPU") for device in tf.config.list_physical_devices())
+    if not ON_TENSORFLOW:
+        return False
+    return all(device.device_type in ("CPU", "XLA_CPU") for device in tf.config.list_physical_devices())
 
 
 def fail_in_run(wrong, describe):

