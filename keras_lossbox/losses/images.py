@@ -207,7 +207,7 @@ class MultiScaleSSIM(Structural):
                 log_product = log_product + factor * ops.log1p(-ops.where(none, 0, unlike))
                 zero = ops.logical_or(zero, none)
             difference, middle = halved(difference), halved(middle)
-        return mean(ops.where(zero, 1, -ops.expm1(log_product)), -1)
+        return mean(ops.where(zero, 1, 0 - ops.expm1(log_product)), -1)
 
 
 @register

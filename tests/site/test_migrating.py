@@ -285,10 +285,10 @@ TABLES = tables()
 ROWS = {heading: rows for heading, rows in TABLES.items() if heading and not heading.startswith("Reduction")}
 
 
-def assert_same(actual, expected):
+def assert_same(actual, expected, rtol=1e-6):
     actual, expected = ops.convert_to_numpy(actual), np.asarray(expected)
     assert actual.shape == expected.shape
-    np.testing.assert_allclose(actual, expected, rtol=1e-6, atol=1e-7 * np.max(np.abs(expected)))
+    np.testing.assert_allclose(actual, expected, rtol=rtol, atol=1e-7 * np.max(np.abs(expected)))
     assert np.any(actual != 0)
 
 
@@ -335,7 +335,7 @@ def test_tensorflow_addons(theirs, ours, here):
 @pytest.mark.parametrize("theirs, ours", [row[:2] for row in ROWS["tf.image"]])
 @pytest.mark.skipif(not TENSORFLOW, reason="tf.image is TensorFlow's")
 def test_tf_image(theirs, ours, here):
-    assert_same(eval(ours, here), eval(theirs, data() | {"tf": tensorflow}))
+    assert_same(eval(ours, here), eval(theirs, data() | {"tf": tensorflow}), rtol=1e-5)  # the page: it loses digits
 
 
 def log_softmax_of_others(rows, temperature):
