@@ -105,6 +105,7 @@ EXTRA = {
     "DIoU": [{"bounding_box_format": "rel_xywh"}],
     "CIoU": [{"bounding_box_format": "rel_center_yxhw"}],
     "DistributionFocal": [{"clip": False}],
+    "PenaltyReducedFocal": [{"from_logits": True, "alpha": 1.5, "normalize": "positives"}],
     "Dice": [
         {"mode": "binary", "from_logits": True, "smooth": 0.0},
         {"mode": "binary", "axis": (0, 1)},

@@ -17,6 +17,7 @@ from golden import (
     FEW_CLASSES,
     LAST,
     MEANS,
+    PRECISE,
     ROWS,
     SOME_SMOOTH,
     TOLERANCE,
@@ -530,6 +531,35 @@ def test_gamma_zero_is_the_weighted_cross_entropy(dtype):
             strict=True,
         ):
             assert_close(one, other, TOLERANCE[dtype])
+
+
+def test_scores_of_detectors_at_labels_of_zero_and_one():
+    """There the focal loss is QualityFocal, and PenaltyReducedFocal; Varifocal of γ = 0 is the cross-entropy."""
+    rng = np.random.default_rng(3)
+    z, y = rng.normal(0, 4, (50, 3)).astype(PRECISE), rng.integers(0, 2, (50, 3)).astype(PRECISE)
+    plain = {"from_logits": True, "dtype": PRECISE}
+    focal, peaks = box.BinaryFocalCrossentropy(gamma=1.5, **plain), np.sum(y)
+    for ours, theirs, factor in (
+        (box.QualityFocal(1.5, **plain), focal, 1),
+        (box.PenaltyReducedFocal(1.5, **plain), focal, 1),
+        (box.PenaltyReducedFocal(1.5, normalize="positives", **plain), focal, y.size / peaks),
+        (box.Varifocal(1.0, 0.0, **plain), box.BinaryCrossentropy(**plain), 1),
+    ):
+        pairs = (value_and_gradient(lambda x, loss=loss: loss(y, x), z) for loss in (ours, theirs))
+        for one, other in zip(*pairs, strict=True):
+            assert_close(one, factor * other, 5 * TOLERANCE[PRECISE])
+
+
+def test_peaks_are_those_that_count():
+    """Rows of weight 0 have neither elements nor peaks; where there is no peak the sum is divided by 1."""
+    y, p = np.array([[1.0, 0.0], [0.5, 1.0], [1.0, 1.0]]), np.full((3, 2), 0.5)
+    loss = box.PenaltyReducedFocal(normalize="positives")
+    unit = 0.25 * np.log(2)
+    np.testing.assert_allclose(float(loss(y, p)), (4 + 1 + 0.5**4) * unit / 4, rtol=1e-6)
+    weights = np.array([1.0, 1.0, 0.0])
+    divided = float(box.PenaltyReducedFocal(reduction="mean_with_sample_weight", normalize="positives")(y, p, weights))
+    np.testing.assert_allclose(divided, (3 + 0.5**4) * unit / 2, rtol=1e-6)
+    np.testing.assert_allclose(float(loss(0 * y, p)), 6 * unit, rtol=1e-6)
 
 
 @pytest.mark.parametrize("clip", [1e-9, 1e-8, 1e-3, 0.05, 0.9])
