@@ -57,6 +57,16 @@ def divide_no_nan(x, y):
     return ops.where(zero, 0, x / ops.where(zero, 1, y))
 
 
+def masked_log_sum_exp(x, mask):
+    """log Σ exp(x) along the last axis over what the mask has; 0 where it has nothing."""
+    peak = ops.stop_gradient(max_over(ops.where(mask, x, float("-inf")), -1, keepdims=True))
+    peak = ops.where(ops.any(mask, -1, keepdims=True), peak, 0)
+    shifted = ops.where(mask, x - peak, 0)
+    total = ops.sum(ops.where(mask, ops.exp(shifted), 0), -1)
+    empty = ops.equal(total, 0)
+    return ops.where(empty, 0, ops.log(ops.where(empty, 1, total)) + ops.squeeze(peak, -1))
+
+
 def absolute(x):
     """|x|, with gradient 0 at 0 on every backend. (JAX's own is 1 there.)"""
     return x * ops.sign(x)

@@ -10,8 +10,7 @@ from keras_lossbox.core.batch import Values
 from keras_lossbox.core.loss import Loss
 from keras_lossbox.core.options import Choice, Integer, Number
 from keras_lossbox.core.registry import register
-from keras_lossbox.functions.elementary import divide_no_nan, max_over, multiply_optional, sizes_of
-from keras_lossbox.losses.similarity.base import log_sum_exp
+from keras_lossbox.functions.elementary import divide_no_nan, masked_log_sum_exp, max_over, multiply_optional, sizes_of
 
 
 class Items(NamedTuple):
@@ -144,8 +143,8 @@ class ListNet(Ranking):
         if self.relevance == "normalized":
             q = divide_no_nan(q, ops.sum(q, -1, keepdims=True))
         elif self.relevance == "softmax":
-            q = ops.where(items.valid, ops.exp(q - ops.expand_dims(log_sum_exp(q, items.valid), -1)), 0)
-        neg_log_p = ops.expand_dims(log_sum_exp(s, items.valid), -1) - s
+            q = ops.where(items.valid, ops.exp(q - ops.expand_dims(masked_log_sum_exp(q, items.valid), -1)), 0)
+        neg_log_p = ops.expand_dims(masked_log_sum_exp(s, items.valid), -1) - s
         costs = multiply_optional(q * neg_log_p, items.weights)
         return ops.sum(ops.where(items.valid, costs, 0), -1), ops.any(q > 0, -1)
 
@@ -186,7 +185,7 @@ class ListMLE(Ranking):
         before = is_before(items.labels, items.valid)
         left = ops.logical_and(ops.expand_dims(items.valid, -2), ops.logical_not(before))
         s = ops.broadcast_to(ops.expand_dims(items.scores, -2), sizes_of(left))
-        costs = multiply_optional(log_sum_exp(s, left) - items.scores, items.weights)
+        costs = multiply_optional(masked_log_sum_exp(s, left) - items.scores, items.weights)
         return ops.sum(ops.where(items.valid, costs, 0), -1), ops.any(items.valid, -1)
 
 

@@ -131,12 +131,18 @@ def jaccard(y_true, y_pred, sample_weight=None, smooth=0.0, squared=False, log_l
     return overlap(of_regions, y_true, y_pred, sample_weight, **options)
 
 
-def generalized_dice(y_true, y_pred, sample_weight=None, smooth=0.0, squared=False, log_loss=False, **options):
-    """Sudre 2017 (1707.03237): weights 1/(Σy)², of an absent class the largest; `smooth` in units of that largest."""
+def generalized_dice(
+    y_true, y_pred, sample_weight=None, smooth=0.0, squared=False, log_loss=False, weight="square", **options
+):
+    """Sudre 2017 (1707.03237): weights 1/(Σy)², of an absent class the largest; `smooth` in units of that largest.
+
+    The other weights are MONAI's `w_type`.
+    """
+    weight_of = {"square": lambda size: 1 / size**2, "simple": lambda size: 1 / size, "uniform": lambda size: 1.0}
 
     def of_regions(regions, weights):
         triples = [sums(region, squared) for region in regions]
-        rarity = [1 / true**2 if true > 0 else None for *_, true in triples]
+        rarity = [weight_of[weight](true) if true > 0 else None for *_, true in triples]
         largest = max([r for r, w in zip(rarity, weights, strict=True) if r is not None and w > 0], default=1.0)
         scale = [w * (largest if r is None else r) for w, r in zip(weights, rarity, strict=True)]
         common = sum(w * both for w, (both, _, _) in zip(scale, triples, strict=True))

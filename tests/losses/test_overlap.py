@@ -136,6 +136,8 @@ def numpy_cases(loss, mode):
         variants += [{"smooth": 0.0}, {"smooth": 1.0}, {"smooth": 0.5, "log_loss": True}]
     if loss in SQUARABLE:
         variants += [{"squared": True}, {"squared": True, "smooth": 1.0, "log_loss": True}]
+    if loss == "generalized_dice":
+        variants += [{"weight": "simple", "smooth": 1.0}, {"weight": "uniform"}]
     if loss in ("tversky", "focal_tversky"):
         variants += [{"alpha": 0.2, "beta": 0.9, "smooth": 1.0}, {"alpha": 2.0, "beta": 0.0}]
     if loss == "focal_tversky":

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_lossbox.core.options import Axes, Flag, Number
+from keras_lossbox.core.options import Axes, Choice, Flag, Number
 from keras_lossbox.core.registry import register
 from keras_lossbox.functions.elementary import ratio, safe_power
 from keras_lossbox.losses.overlap.base import Overlap
@@ -67,6 +67,9 @@ class Dice(Overlap, positional=("reduction", "name", "axis", "dtype")):
         return ratio(2 * sums.common + self.smooth, sums.predicted + sums.true + self.smooth)
 
 
+EXPONENTS = {"square": 2, "simple": 1, "uniform": 0}  # of the rarity, in the weights of `GeneralizedDice`
+
+
 @register
 class GeneralizedDice(Overlap):
     """`Dice` of all classes at once, each weighted by one over the square of its size in the labels.
@@ -80,6 +83,8 @@ class GeneralizedDice(Overlap):
     Args:
         mode, from_logits, reduction, name, dtype, per_sample, smooth, squared, log_loss: see `Dice`.
         classes, class_weight, ignore_class, include_background: see `Dice`; `class_weight` multiplies w_c.
+        weight: `"square"`, as above; `"simple"`: smallest Σ y / Σ_c y, one over the size; `"uniform"`: 1, so that each
+            pixel of every class counts alike.
 
     Shapes: as for `Dice`.
 
@@ -100,14 +105,15 @@ class GeneralizedDice(Overlap):
     smooth = Number(0.0, low=0, keyword=True)
     squared = Flag(False, keyword=True)
     log_loss = Flag(False, keyword=True)
+    weight = Choice("square", "simple", "uniform", keyword=True)
 
     def loss_of_sums(self, sums, y):
         present = sums.true > 0
         weights = self.class_weights(present, y)
         counted = ops.logical_and(present, weights > 0)
         smallest = ops.min(ops.where(counted, sums.true, float("inf")), -1, keepdims=True, initial=float("inf"))
-        rarity = ops.square(ops.where(counted, smallest, 1) / ops.where(counted, sums.true, 1))
-        weights = ops.stop_gradient(rarity) * weights
+        rarity = ops.where(counted, smallest, 1) / ops.where(counted, sums.true, 1)
+        weights = ops.stop_gradient(rarity ** EXPONENTS[self.weight]) * weights
         common, sizes = (ops.sum(weights * x, -1) for x in (sums.common, sums.predicted + sums.true))
         return self.loss_of_index(ratio(2 * common + self.smooth, sizes + self.smooth))
 

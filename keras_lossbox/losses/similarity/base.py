@@ -10,7 +10,7 @@ from keras_lossbox.core import replicas, targets
 from keras_lossbox.core.batch import Values
 from keras_lossbox.core.loss import Loss
 from keras_lossbox.core.options import Choice, Flag
-from keras_lossbox.functions.elementary import divide_no_nan, max_over, safe_sqrt, sizes_of, unit_vectors
+from keras_lossbox.functions.elementary import divide_no_nan, masked_log_sum_exp, safe_sqrt, sizes_of, unit_vectors
 from keras_lossbox.functions.labels import NAN_LABEL, NOT_WHOLE
 from keras_lossbox.losses.similarity import chunks
 
@@ -201,16 +201,6 @@ def mean_by(average, costs, partners, defined):
     return mean_over_pairs(costs, partners, defined)
 
 
-def log_sum_exp(x, mask):
-    """log Σ exp(x) along the last axis over what the mask has; 0 where it has nothing."""
-    peak = ops.stop_gradient(max_over(ops.where(mask, x, float("-inf")), -1, keepdims=True))
-    peak = ops.where(ops.any(mask, -1, keepdims=True), peak, 0)
-    shifted = ops.where(mask, x - peak, 0)
-    total = ops.sum(ops.where(mask, ops.exp(shifted), 0), -1)
-    empty = ops.equal(total, 0)
-    return ops.where(empty, 0, ops.log(ops.where(empty, 1, total)) + ops.squeeze(peak, -1))
-
-
 def log_one_plus_sum_exp(x, mask):
     """log(1 + Σ exp(x)) along the last axis over what the mask has; 0 where it has nothing."""
-    return ops.where(ops.any(mask, -1), ops.softplus(log_sum_exp(x, mask)), 0)
+    return ops.where(ops.any(mask, -1), ops.softplus(masked_log_sum_exp(x, mask)), 0)

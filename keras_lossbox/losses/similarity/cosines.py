@@ -10,9 +10,9 @@ from keras_lossbox.core.loss import Loss
 from keras_lossbox.core.options import Integer, Number
 from keras_lossbox.core.registry import register
 from keras_lossbox.functions.categorical import log_p_at_labels
-from keras_lossbox.functions.elementary import at_least, divide_no_nan, size_of, sizes_of
+from keras_lossbox.functions.elementary import at_least, divide_no_nan, masked_log_sum_exp, size_of, sizes_of
 from keras_lossbox.functions.labels import is_label
-from keras_lossbox.losses.similarity.base import log_one_plus_sum_exp, log_sum_exp
+from keras_lossbox.losses.similarity.base import log_one_plus_sum_exp
 
 STEEPEST = 3e-4  # sin θ below which the slope of sin θ in cos θ, which has no bound, stays what it is there
 
@@ -201,6 +201,6 @@ class ProxyAnchor(Loss):
 def of_columns(x, mask):
     """log(1 + Σ exp(x)) of each column over what the mask has, on all replicas."""
     x, mask = ops.transpose(x), ops.transpose(mask)
-    of_replicas = ops.transpose(replicas.gather(log_sum_exp(x, mask)[None]))
+    of_replicas = ops.transpose(replicas.gather(masked_log_sum_exp(x, mask)[None]))
     not_empty = ops.transpose(replicas.gather(ops.any(mask, -1)[None]))
     return log_one_plus_sum_exp(of_replicas, not_empty)

@@ -6,8 +6,8 @@ from keras_lossbox.core import replicas, targets
 from keras_lossbox.core.loss import Loss
 from keras_lossbox.core.options import Number
 from keras_lossbox.core.registry import register
-from keras_lossbox.functions.elementary import divide_no_nan, sizes_of
-from keras_lossbox.losses.similarity.base import is_group, log_sum_exp, values_of
+from keras_lossbox.functions.elementary import divide_no_nan, masked_log_sum_exp, sizes_of
+from keras_lossbox.losses.similarity.base import is_group, values_of
 
 
 class SharedClasses(Loss):
@@ -60,7 +60,7 @@ class SharedClasses(Loss):
             shared = ops.cast(ops.equal(y[:, None], all_y[None]), s.dtype)
         shared = ops.where(kept, shared, 0)
         total = ops.sum(shared, -1)
-        values = log_sum_exp(s, keys_usable[None]) - divide_no_nan(ops.sum(shared * s, -1), total)
+        values = masked_log_sum_exp(s, keys_usable[None]) - divide_no_nan(ops.sum(shared * s, -1), total)
         return values, total > 0
 
 

@@ -5,12 +5,11 @@ from keras import ops
 from keras_lossbox.core import replicas
 from keras_lossbox.core.options import Flag, Number
 from keras_lossbox.core.registry import register
-from keras_lossbox.functions.elementary import max_over
+from keras_lossbox.functions.elementary import masked_log_sum_exp, max_over
 from keras_lossbox.losses.similarity.base import (
     Pairwise,
     PairwiseDistances,
     log_one_plus_sum_exp,
-    log_sum_exp,
     mean_over_pairs,
     similarities,
 )
@@ -66,8 +65,8 @@ class Circle(Pairwise, positional=("gamma", "margin", "remove_diagonal", "reduct
         if self.detach_weights:
             weights = map(ops.stop_gradient, weights)
         of_positive, of_negative = weights
-        towards = log_sum_exp(-self.gamma * of_positive * (s - (1 - self.margin)), positive)
-        away = log_sum_exp(self.gamma * of_negative * (s - self.margin), pairs.negative)
+        towards = masked_log_sum_exp(-self.gamma * of_positive * (s - (1 - self.margin)), positive)
+        away = masked_log_sum_exp(self.gamma * of_negative * (s - self.margin), pairs.negative)
         defined = ops.logical_and(ops.any(positive, -1), pairs.has_negative)
         return ops.softplus(towards + away), defined
 
@@ -171,7 +170,7 @@ class LiftedStruct(PairwiseDistances):
 
     def formula(self, pairs):
         distances = self.distances(pairs)
-        of_anchor = log_sum_exp(self.margin - distances, pairs.negative)
+        of_anchor = masked_log_sum_exp(self.margin - distances, pairs.negative)
         of_key = replicas.gather(of_anchor)
         of_both = of_anchor[:, None] + ops.softplus(of_key[None] - of_anchor[:, None])
         costs = ops.square(ops.relu(distances + of_both)) / 2

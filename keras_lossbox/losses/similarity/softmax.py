@@ -8,11 +8,10 @@ from keras_lossbox.core import replicas, targets
 from keras_lossbox.core.loss import Loss
 from keras_lossbox.core.options import Choice, Flag, Number
 from keras_lossbox.core.registry import register
-from keras_lossbox.functions.elementary import multiply_optional, sizes_of, unit_vectors
+from keras_lossbox.functions.elementary import masked_log_sum_exp, multiply_optional, sizes_of, unit_vectors
 from keras_lossbox.losses.similarity import chunks
 from keras_lossbox.losses.similarity.base import (
     Pairwise,
-    log_sum_exp,
     mean_by,
     mean_over_partners,
     similarities,
@@ -64,7 +63,7 @@ class NTXent(Pairwise):
 
     def formula(self, pairs):
         s = similarities(pairs) / self.temperature
-        against = log_sum_exp(s, pairs.negative)[:, None]
+        against = masked_log_sum_exp(s, pairs.negative)[:, None]
         costs = ops.where(pairs.has_negative[:, None], ops.softplus(against - s), 0)
         return mean_by(self.average, costs, pairs.positive, pairs.has_positive)
 
@@ -109,7 +108,7 @@ class SupCon(Pairwise):
     def formula(self, pairs):
         s = similarities(pairs) / self.temperature
         others = ops.logical_or(pairs.positive, pairs.negative)
-        values = log_sum_exp(s, others) - mean_over_partners(s, pairs.positive)
+        values = masked_log_sum_exp(s, others) - mean_over_partners(s, pairs.positive)
         factor = None if self.base_temperature is None else self.temperature / self.base_temperature
         return multiply_optional(values, factor), pairs.has_positive
 
@@ -211,12 +210,12 @@ class InfoNCE(Matching):
         usable = ops.concatenate([tuples.usable, tuples.others_usable])
         s = ops.matmul(tuples.queries, ops.transpose(keys)) / self.temperature
         own = ops.sum(ops.where(tuples.itself, s[:, : sizes_of(tuples.all_keys)[0]], 0), -1)
-        values = log_sum_exp(s, usable[None]) - own
+        values = masked_log_sum_exp(s, usable[None]) - own
         if not self.symmetric:
             return values
         s = ops.matmul(tuples.keys, ops.transpose(tuples.all_queries)) / self.temperature
         own = ops.sum(ops.where(tuples.itself, s, 0), -1)
-        return (values + log_sum_exp(s, tuples.usable[None]) - own) / 2
+        return (values + masked_log_sum_exp(s, tuples.usable[None]) - own) / 2
 
 
 @register
