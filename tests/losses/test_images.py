@@ -240,6 +240,13 @@ def test_other_shapes_and_weights_of_pixels_are_refused(name, rng):
     np.testing.assert_allclose(numpy(loss(x, y, weights)), np.sum(weights * values) / 3, rtol=1e-6)
 
 
+def test_a_sigmoid_is_not_looked_behind():
+    """A white image: the softmax of one channel is 1 as well, and its logits are no image."""
+    x, logits = np.full((1, 9, 9, 1), 0.5, "float32"), np.full((1, 9, 9, 1), 20.0, "float32")
+    y = keras.layers.Activation("sigmoid")(logits)
+    assert float(box.SSIM(filter_size=5)(x, y)) == float(box.SSIM(filter_size=5)(x, numpy(y)))
+
+
 @pytest.mark.matrix
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name, side", [("ssim", 16), ("gradient_difference", 96)])
