@@ -661,6 +661,7 @@ class GeneralizedDice(Loss):
     smooth: Any
     squared: Any
     log_loss: Any
+    weight: Any
     mode: Any
     from_logits: Any
     per_sample: Any
@@ -679,6 +680,7 @@ class GeneralizedDice(Loss):
         smooth: float = 0.0,
         squared: bool = False,
         log_loss: bool = False,
+        weight: Literal["square", "simple", "uniform"] = "square",
         per_sample: bool = False,
         classes: Literal["all", "present"] = "all",
         class_weight: float | Sequence[float] | ArrayLike | Mapping[int, float] | None = None,
@@ -945,6 +947,29 @@ class LovaszSoftmax(Loss):
         *,
         per_sample: bool = False,
         classes: Literal["all", "present"] = "present",
+        class_weight: float | Sequence[float] | ArrayLike | Mapping[int, float] | None = None,
+        ignore_class: int | None = None,
+        include_background: bool = True,
+    ) -> None: ...
+
+class MCC(Loss):
+    mode: Any
+    from_logits: Any
+    per_sample: Any
+    classes: Any
+    class_weight: Any
+    ignore_class: Any
+    include_background: Any
+    def __init__(
+        self,
+        mode: Literal["binary", "multilabel", "multiclass"] = "binary",
+        from_logits: bool = False,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        per_sample: bool = False,
+        classes: Literal["all", "present"] = "all",
         class_weight: float | Sequence[float] | ArrayLike | Mapping[int, float] | None = None,
         ignore_class: int | None = None,
         include_background: bool = True,

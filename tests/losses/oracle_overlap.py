@@ -152,6 +152,21 @@ def generalized_dice(
     return overlap(of_regions, y_true, y_pred, sample_weight, **options)
 
 
+def mcc(y_true, y_pred, sample_weight=None, **options):
+    """Abhishek 2021 (2010.13454) eq. 3: the correlation of two yes/no variables, from the four counts."""
+
+    def of_regions(regions, weights):
+        losses = []
+        for p, y, w in regions:
+            tp, fp, fn, tn = ((w * a * b).sum(-1) for a, b in ((p, y), (p, 1 - y), (1 - p, y), (1 - p, 1 - y)))
+            scale = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
+            some = real(scale) > 0
+            losses.append(1 - np.where(some, (tp * tn - fp * fn) / np.sqrt(np.where(some, scale, 1)), 0))
+        return mean_over_classes(losses, weights)
+
+    return overlap(of_regions, y_true, y_pred, sample_weight, **options)
+
+
 def focal_tversky(
     y_true, y_pred, sample_weight=None, alpha=0.3, beta=0.7, gamma=0.75, smooth=0.0, log_loss=False, **options
 ):

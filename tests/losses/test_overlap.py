@@ -23,12 +23,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 from scipy import special
+from sklearn import metrics as sklearn_metrics
 
 import keras_lossbox
 
 REGIONS = ["dice", "generalized_dice", "jaccard", "tversky", "focal_tversky"]
 LOVASZ = ["lovasz_hinge", "lovasz_softmax"]
-LOSSES = REGIONS + LOVASZ
+LOSSES = [*REGIONS, "mcc", *LOVASZ]
 SQUARABLE = ["dice", "generalized_dice", "jaccard"]
 
 # ---------------------------------------------------------------- 1. oracle: the definitions in numpy
@@ -549,6 +550,23 @@ def test_logits_and_probabilities_agree(loss, mode):
         assert_close(gradient, chain, 100 * TOLERANCE[PRECISE])
 
 
+@pytest.mark.parametrize("mode", ["binary", "multilabel"])
+def test_mcc_at_hard_predictions_is_that_of_scikit_learn(mode):
+    y, p = masks()
+    w = np.random.default_rng(2).integers(0, 3, y.shape[:-1]).astype(PRECISE)
+    columns = [...] if mode == "binary" else [(..., c) for c in range(y.shape[-1])]
+    often = np.broadcast_to(w[..., None], y.shape)
+    correlations = [
+        sklearn_metrics.matthews_corrcoef(y[c].ravel(), np.round(p)[c].ravel(), sample_weight=often[c].ravel())
+        for c in columns
+    ]
+    loss = build("mcc", mode=mode, per_sample=False)
+    value = float(loss(y, np.round(p), w))
+    np.testing.assert_allclose(value, 1 - np.mean(correlations), rtol=10 * TOLERANCE[PRECISE])
+    assert_close(loss(1 - y, 1 - np.round(p), w), value, 10 * TOLERANCE[PRECISE])  # region and background exchanged
+    assert_close(loss(y, 1 - np.round(p), w), 2 - value, 10 * TOLERANCE[PRECISE])
+
+
 # ---------------------------------------------------------------- weights
 
 
@@ -672,7 +690,7 @@ def absent(loss, mode="multilabel", predicted=0.25, **options):
 @pytest.mark.parametrize("loss", LOSSES)
 def test_absent_class(loss):
     close = functools.partial(np.testing.assert_allclose, atol=1e-4)
-    close(absent(loss, predicted=0.0, classes="all"), 0.0)  # neither has it
+    close(absent(loss, predicted=0.0, classes="all"), 0.5 if loss == "mcc" else 0.0)  # neither has it
     close(absent(loss, classes="present"), 0.0)  # left out
     if loss in ("dice", "jaccard", "tversky", "focal_tversky"):
         close(absent(loss, classes="all"), 0.5)  # the mean of 0 and nearly 1 ...
@@ -726,7 +744,7 @@ def test_focal_tversky_at_zero_has_a_gradient_of_zero():
 # ---------------------------------------------------------------- properties
 
 
-BOUNDED = [loss for loss in LOSSES if loss != "lovasz_hinge"]
+BOUNDED = [loss for loss in LOSSES if loss not in ("lovasz_hinge", "mcc")]
 
 
 @settings(max_examples=60, deadline=None)
@@ -793,7 +811,7 @@ def test_finite_for_empty_and_full_masks(loss, mode, dtype, over, smooth):
     masks_of = [hard] if mode == "multiclass" else [np.zeros(shape, dtype), np.ones(shape, dtype)]
     predictions = [*masks_of, 1 - masks_of[0], np.full(shape, 0.5, dtype)]
     for of_logits, log_loss in itertools.product((False, True), (False, True)):
-        if (loss in LOVASZ and log_loss) or (loss == "lovasz_hinge" and not of_logits):
+        if (loss not in REGIONS and log_loss) or (loss == "lovasz_hinge" and not of_logits):
             continue
         options = {"log_loss": log_loss} if loss in REGIONS else {}
         options |= {} if loss == "lovasz_hinge" else {"from_logits": of_logits}
@@ -808,7 +826,7 @@ def test_finite_for_empty_and_full_masks(loss, mode, dtype, over, smooth):
             if loss != "lovasz_hinge":
                 assert value <= (16.2 if log_loss else 1 + 1e-4)
             if np.array_equal(y, p):
-                assert abs(value) < 1e-3
+                assert abs(value - (loss == "mcc")) < 1e-3  # a correlation of what is all alike is 0
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32"])

@@ -41,7 +41,7 @@ class MCC(Overlap):
 
     def formula(self, y, p, layout):
         pixels = layout.sums(ops.ones_like(p))
-        # Shares of all pixels: the product of four counts overflows. Each by itself: none is a difference of large ones.
+        # Shares of all pixels, since a product of four counts overflows; each added up, since differences would cancel.
         true_pos, false_pos, false_neg, true_neg = (
             divide_no_nan(layout.sums(x), pixels) for x in (p * y, p * (1 - y), (1 - p) * y, (1 - p) * (1 - y))
         )
