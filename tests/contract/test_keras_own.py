@@ -4,6 +4,7 @@ The test file ships in Keras's wheel. Its test classes run here as they are, exc
 that this package has too are this package's. What we do not pass is listed with the reason, and must go on failing.
 """
 
+import pathlib
 import types
 
 import keras
@@ -94,3 +95,9 @@ def test_every_loss_of_keras_is_here():
     }
     assert len(of_keras) >= 20
     assert of_keras - {cls.__name__ for cls in SUPERSETS} == set()
+
+
+def test_the_readme_counts_them():
+    readme = " ".join((pathlib.Path(__file__).parents[2] / "README.md").read_text().split())
+    assert f"all {len(SUPERSETS)} losses of Keras have a namesake" in readme
+    assert f"all but {len(EXPECTED_FAILURES)}," in readme
