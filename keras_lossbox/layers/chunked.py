@@ -63,15 +63,16 @@ class LinearLogits(NamedTuple):
         if batch.valid is not None:  # 0 * NaN is NaN: what is not valid must not enter the formula
             x = ops.where(ops.expand_dims(ops.not_equal(row_weights, 0), -1), x, 0)
         x = ops.reshape(x, (-1, x.shape[-1]))
+        invalid = ops.zeros((), "bool") if batch.invalid is None else batch.invalid
         sweep = Sweep(loss, self, getattr(loss, "chunk_size", None))
         logger.info("%s: chunked path, %d classes, at most %d rows a chunk", loss.name, self.classes, sweep.most_rows)
         if loss.reduction in ("none", None):
             values = ops.reshape(sweep.values(x, labels), self.sizes[:-1])
-            return reduction.score(batch.values(ops.where(batch.invalid, float("nan"), values)), "none")
+            return reduction.score(batch.values(ops.where(invalid, float("nan"), values)), "none")
         divisor = reduction.score(batch.values(ones), loss.reduction).divisor
-        row_weights = ops.where(batch.invalid, 0, row_weights)
+        row_weights = ops.where(invalid, 0, row_weights)
         total = sweep.total(x, labels, ops.reshape(row_weights, (-1,)))
-        nan = ops.where(ops.any(batch.invalid), float("nan"), 0.0)  # added, so that the other rows keep their gradient
+        nan = ops.where(ops.any(invalid), float("nan"), 0.0)  # added, so that the other rows keep their gradient
         return Score(total + ops.cast(nan, total.dtype), divisor)
 
 

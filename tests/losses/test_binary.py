@@ -397,7 +397,7 @@ def test_zero_one_of_odd_values():
 
     for surrogate in (None, "logistic", "hinge"):
         loss = box.ZeroOne(from_logits=True, surrogate=surrogate)
-        run = tf.function(lambda y: loss(y, [[1.0, 2.0]]))  # noqa: B023
+        run = tf.function(lambda y: loss(y, [[1.0, 2.0]]), jit_compile=True)  # noqa: B023
         for labels in (tf.constant([[np.nan, 0.0]]), tf.constant([7]), tf.constant([2**32 + 1], "int64")):
             assert np.isnan(run(labels))
         assert numpy(loss([0], [[-np.inf, 0.0, 1.0]])) == 1
