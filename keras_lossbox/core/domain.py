@@ -47,9 +47,10 @@ class Domain:
                 raise ValueError(f"`y_true` must hold {self.allowed}. Received: {self._received(seen)}")
             return labels, None
         floating = keras.backend.is_float_dtype(keras.backend.standardize_dtype(labels.dtype))
-        if floating and not self.above and 0 not in labels.shape:
+        if floating and not self.above:
             # Two passes over the labels in place of five; the batch is NaN, then, not the label's sample.
-            invalid = ops.any(self.outside(ops.stack([ops.min(labels), ops.max(labels)])))
+            ends = [end(labels, initial=self.harmless) for end in (ops.min, ops.max)]  # that of no label is valid
+            invalid = ops.any(self.outside(ops.stack(ends)))
         else:
             invalid = self.outside(labels)
         if host.has_cpus_only():  # a GPU would have to wait for the answer

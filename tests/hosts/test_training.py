@@ -277,6 +277,23 @@ def test_a_label_out_of_range_stops_fit_and_spares_the_weights(options):
 
 
 @tensorflow_only
+@pytest.mark.parametrize("loss", [box.BinaryCrossentropy(from_logits=True), box.Dice(from_logits=True), box.Poisson()])
+def test_a_batch_of_no_rows_in_fit(loss, rng):
+    import tensorflow as tf
+
+    x, y = rng.random((8, 4)).astype("float32"), rng.integers(0, 2, (8, 1)).astype("float32")
+    data, weights = tf.data.Dataset.from_tensors((x, y)), []
+    for batches in (data, data.concatenate(tf.data.Dataset.from_tensors((x[:0], y[:0])))):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, "softplus")])
+        model.compile("sgd", loss)
+        model.fit(batches, shuffle=False, verbose=0)
+        weights.append(model.get_weights())
+    for with_it, without in zip(*weights, strict=True):
+        np.testing.assert_array_equal(with_it, without)
+
+
+@tensorflow_only
 def test_weights_of_a_wrong_size_known_only_at_run_time_fail():
     import tensorflow as tf
 
