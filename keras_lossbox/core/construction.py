@@ -18,12 +18,21 @@ TAIL = {  # the last positional parameters of every loss
 }
 
 
+_name_in_errors = contextvars.ContextVar("the name of the loss, metric or function that is at work", default="")
+
+
+def name_in_errors():
+    """The name that an error would get now, for those that only a run raises."""
+    return _name_in_errors.get()
+
+
 @contextlib.contextmanager
 def names_in_errors(name, alone=False):
     """Puts the name of a loss or function before an error; core and functions know of none.
 
     `alone`: in place of names that are there already: those of losses that the user has not written.
     """
+    before = _name_in_errors.set(name)
     try:
         yield
     except ValueError as error:
@@ -31,6 +40,8 @@ def names_in_errors(name, alone=False):
         error.args = (f"{name}: {unnamed if alone else error}",)
         error.unnamed = unnamed
         raise
+    finally:
+        _name_in_errors.reset(before)
 
 
 class ConstructThenFreeze(abc.ABCMeta):

@@ -35,7 +35,7 @@ class Domain:
         unbounded = isinstance(self.high, float) and self.high == math.inf
         return below if unbounded else below | (labels > self.high + rounding)
 
-    def check(self, labels: Any, loss: str = "") -> tuple[Any, Any]:
+    def check(self, labels: Any, loss: str) -> tuple[Any, Any]:
         """The labels, and where they are not valid: None if it is known that all are.
 
         A label that is not valid raises an error: in eager mode here, on a CPU when the graph runs. Elsewhere (XLA, a
@@ -61,10 +61,10 @@ class Domain:
 
     def _in_words(self, labels, loss):
         """What a run says that fails; it has no string operations that XLA could compile."""
-        sentence = f"{loss}{': ' * bool(loss)}`y_true` must hold {self.allowed}. Received: labels from"
+        sentence = f"{loss}: `y_true` must hold {self.allowed}. Received: labels from"
         integers = not keras.backend.is_float_dtype(labels.dtype.name)
-        names = f"({NAN_LABEL} is NaN, {NOT_WHOLE} no whole number)" if integers else ""
-        return [sentence, ops.min(labels), "to", ops.max(labels), names]
+        hint = f"(to leave out a label: ignore_class. {NAN_LABEL} is NaN, {NOT_WHOLE} no whole number)"
+        return [sentence, ops.min(labels), "to", ops.max(labels), hint if integers else ""]
 
     def _received(self, seen):
         if seen.dtype.kind == "f":

@@ -24,6 +24,7 @@ from keras_lossbox.core.construction import (
     check_call,
     check_signature,
     hints,
+    name_in_errors,
     names_in_errors,
     parameters_of,
     set_constructor,
@@ -158,7 +159,7 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
             return batch
         if not batch.all_valid:
             y_true = valid_labels(batch, valid_entries(batch, sizes), domain.harmless, targets.labels_of_sample)
-        y_true, invalid = domain.check(y_true, type(self).__name__)
+        y_true, invalid = domain.check(y_true, name_in_errors())
         return batch._replace(y_true=y_true, invalid=invalid)
 
     def score(self, batch: Batch) -> Score:

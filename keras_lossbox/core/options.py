@@ -111,8 +111,16 @@ class Option:
             why = f" ({error})" if str(error) else ""
             raise ValueError(
                 f"`{self.name}` must be {self.allowed}{or_none}. Received: {self.name}={shortened(value)}{why}"
+                f"{self.meant_for_another(loss, value)}"
             ) from None
         loss.__dict__[self.name] = tuple(parsed) if isinstance(parsed, list) else parsed
+
+    def meant_for_another(self, loss, value):
+        """What an error says if the value is a name that another option takes: it came in the wrong place."""
+        for name, option in declared(type(loss)).items():
+            if isinstance(value, str) and option is not self and value in getattr(option, "names", ()):
+                return f". Did you mean {name}={value!r}?"
+        return ""
 
     def parse(self, value):
         """The plain Python value to keep; raises TypeError or ValueError for a value that is not allowed."""

@@ -31,6 +31,7 @@ _GIVEN = {  # where the rule does not find the words
     "DIoU": "diou",
     "GIoU": "giou",
     "IoU": "iou",
+    "IoUScore": "iou_score",
     "NPairs": "npairs",
     "NPairsMultilabel": "npairs_multilabel",
     "SigLIP": "siglip",

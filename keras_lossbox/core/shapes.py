@@ -63,9 +63,11 @@ def align_weights(argument, weights, sizes, axis=None):
     while len(weights.shape) < len(sizes):
         weights = ops.expand_dims(weights, -1)
     if not agree(weights.shape, known(sizes), ones=True):
+        of_entries = " (Weights of single labels or outputs: axis=None, if the loss has this option.)"
         raise ValueError(
             f"`{argument}` must fit the loss values from the left: its shape is () or the first axes of "
             f"{known(sizes)}, each of that size or 1. Received: {argument}.shape={received}"
+            f"{of_entries if len(received) == len(sizes) + 1 else ''}"
         )
     return weights
 

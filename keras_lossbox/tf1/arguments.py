@@ -12,7 +12,7 @@ from keras import ops
 
 from keras_lossbox.core import host, reduction, shapes
 from keras_lossbox.core.batch import Batch, Values, valid_entries, valid_labels, valid_predictions
-from keras_lossbox.core.construction import names_in_errors
+from keras_lossbox.core.construction import name_in_errors, names_in_errors
 from keras_lossbox.core.domain import class_indices
 from keras_lossbox.functions.elementary import sizes_of
 from keras_lossbox.functions.labels import to_indices
@@ -144,7 +144,7 @@ def _batch(data, weights, axis, keepdims, indices, select):
         batch = batch._replace(y_true=valid_labels(batch, entries), y_pred=valid_predictions(batch, entries))
     if not indices:
         return batch
-    labels, invalid = class_indices(batch.y_true, sizes[axis], axis).check(batch.y_true)
+    labels, invalid = class_indices(batch.y_true, sizes[axis], axis).check(batch.y_true, name_in_errors())
     return batch._replace(y_true=labels, invalid=invalid)
 
 

@@ -54,6 +54,7 @@ def test_get_of_a_serialised_loss_is_that_loss():
             {"dleta": 1},
             "Huber: no option is called 'dleta'. Did you mean 'delta'\\? Options: delta, reduction",
         ),
+        ("dice", {"reduction": "multiclass"}, "Dice: `reduction` must be .*Did you mean mode='multiclass'"),
         ("huber", {"delta": -1}, "Huber: `delta` must be a finite number > 0. Received: delta=-1"),
         (3, {}, "`identifier` must be a name, a serialised loss, or a loss .* Received: 3"),
         (None, {}, "`identifier` must be"),

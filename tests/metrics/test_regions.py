@@ -149,6 +149,13 @@ def test_bad_input_is_an_error_that_says_so(cls):
         cls("multiclass", from_logits=True).update_state(np.array([[5]]), np.zeros((1, 1, 3)))
     with pytest.raises(ValueError, match=f"{name}: y_true and y_pred must"):
         cls().update_state(np.zeros((2, 3)), np.zeros((2, 4)))
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        metric = cls("multiclass", from_logits=True)
+        metric.update_state(np.array([[1]]), np.zeros((1, 1, 3)))
+        with pytest.raises(tf.errors.InvalidArgumentError, match=f"{name}: `y_true` must hold class indices"):
+            tf.function(metric.update_state)(tf.constant([[5]]), tf.zeros((1, 1, 3)))
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="replicas of TensorFlow")
