@@ -11,7 +11,7 @@ from cases import LAST_OF_CLASS
 from keras import layers
 
 import keras_lossbox as box
-from keras_lossbox.tools.diagnose import Diagnosis, diagnose
+from keras_lossbox.tools.diagnose import Diagnosis, diagnose, report
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Keras warns of some of the mistakes that are made here
 N, C = 64, 4
@@ -509,6 +509,13 @@ def test_the_batch_is_spread_over_the_samples():
     assert diagnosis.samples == 16
     only_the_second = 1.0 * (np.arange(N)[:, None] == 1)  # the 16 are all of one class, the data is not
     assert not diagnose(network, X, only_the_second, batch_size=16, verbose=False)
+
+
+def test_large_outputs_are_tried_on_fewer_samples(monkeypatch):
+    monkeypatch.setattr(report, "MOST_OUTPUTS", 60)
+    assert diagnose(model(4), X, np.tile(X[:, :1], 4), verbose=False).samples == 15
+    assert diagnose(model(1000), X, np.tile(X[:, :1], 1000), verbose=False).samples == report.LEAST_SAMPLES
+    assert diagnose(model(4), X, np.tile(X[:, :1], 4), batch_size=20, verbose=False).samples == 20
 
 
 class WorseInTraining(layers.Layer):

@@ -1,6 +1,7 @@
 """`diagnose` itself: it takes one batch, runs the checks, and reports."""
 
 import dataclasses
+import math
 import warnings
 from typing import Any
 
@@ -11,6 +12,10 @@ from keras import ops
 from keras_lossbox.core import host
 from keras_lossbox.tools.diagnose import checks, metrics
 from keras_lossbox.tools.diagnose.case import Case, Finding, as_loss, current, in_short, predict
+
+LEAST_SAMPLES, MOST_SAMPLES = 8, 256
+MOST_OUTPUTS = 2**22  # of all samples together
+UNKNOWN_SIZE = 64  # what an axis is taken for whose size only the run knows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +49,7 @@ def diagnose(
     y: Any = None,
     sample_weight: Any = None,
     *,
-    batch_size: int = 256,
+    batch_size: int | None = None,
     verbose: bool = True,
 ) -> Diagnosis:
     """Runs one batch and reports what is suspicious about data, predictions, weights, loss, gradient and metrics.
@@ -58,7 +63,8 @@ def diagnose(
             generator, of which one batch is taken (a generator has then moved on).
         y: the labels; a list or dict for several outputs; None where x is a data set.
         sample_weight: as `fit` takes it.
-        batch_size: at most this many samples are checked, evenly spaced. (NaN in x is looked for in all.)
+        batch_size: at most this many samples are checked, evenly spaced. (NaN in x is looked for in all.) By default
+            256, and fewer where the model has tens of thousands of outputs for each.
         verbose: whether the report is printed.
 
     Returns:
@@ -78,7 +84,7 @@ def diagnose(
     'logits_as_probabilities'
     """
     model = model_or_loss if isinstance(model_or_loss, keras.Model) else None
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+    if batch_size is not None and (isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1):
         raise ValueError(f"diagnose: `batch_size` must be a whole number >= 1. Received: batch_size={batch_size!r}")
     if model is not None and (not model.built or getattr(model, "loss", None) is None):
         raise ValueError(
@@ -130,6 +136,13 @@ def _by_output(argument, value, names):
     return {name: _array(argument, value[name]) for name in names if value.get(name) is not None}
 
 
+def _usual_batch_size(model):
+    """As many samples as have about four million outputs: the checks run the loss dozens of times."""
+    outputs = keras.tree.flatten(getattr(model, "outputs", None) or [])
+    sizes = [math.prod(UNKNOWN_SIZE if size is None else size for size in output.shape[1:]) for output in outputs]
+    return min(MOST_SAMPLES, max(LEAST_SAMPLES, MOST_OUTPUTS // max([1, *sizes])))
+
+
 def _search(model, losses, x, y, sample_weight, batch_size):
     if model is not None and _is_several(x):
         x = keras.tree.map_structure(lambda leaf: _array("x", leaf, "biufVSUO"), x)
@@ -138,7 +151,9 @@ def _search(model, losses, x, y, sample_weight, batch_size):
     samples = len(keras.tree.flatten(x)[0])
     found, usable = checks.in_inputs(model, x, samples)
     rows = np.flatnonzero(usable)
-    rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), batch_size)).astype("int64"))]
+    rows = rows[
+        np.unique(np.linspace(0, len(rows) - 1, min(len(rows), batch_size or _usual_batch_size(model))).astype("int64"))
+    ]
     try:
         x = keras.tree.map_structure(lambda leaf: leaf[rows], x)
         outputs = x if model is None else predict(model, current(model.trainable_variables), x)
