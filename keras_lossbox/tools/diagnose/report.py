@@ -151,9 +151,8 @@ def _search(model, losses, x, y, sample_weight, batch_size):
     samples = len(keras.tree.flatten(x)[0])
     found, usable = checks.in_inputs(model, x, samples)
     rows = np.flatnonzero(usable)
-    rows = rows[
-        np.unique(np.linspace(0, len(rows) - 1, min(len(rows), batch_size or _usual_batch_size(model))).astype("int64"))
-    ]
+    count = min(len(rows), batch_size or _usual_batch_size(model))
+    rows = rows[np.unique(np.linspace(0, len(rows) - 1, count).astype("int64"))]
     try:
         x = keras.tree.map_structure(lambda leaf: leaf[rows], x)
         outputs = x if model is None else predict(model, current(model.trainable_variables), x)
