@@ -329,6 +329,12 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
             return NotImplemented
         return available()["weighted_sum"]([self], [weight], reduction=self.reduction, dtype=self._policy_name)
 
+    def __truediv__(self, number: float) -> Any:
+        """`loss / number`."""
+        if isinstance(number, bool) or not isinstance(number, (int, float)) or number == 0:
+            return NotImplemented
+        return self * (1 / number)
+
     __radd__, __rmul__ = __add__, __mul__
 
     def __reduce__(self):  # pickle and copy go through the configuration, as saving does

@@ -64,6 +64,10 @@ def test_parts_of_different_shapes_are_averaged_per_sample(rng):
 def test_operators():
     a, b, c = box.Huber(), box.MeanAbsoluteError(), box.LogCosh()
     assert repr(a + 0.5 * b) == "WeightedSum(losses=[Huber(), MeanAbsoluteError()], weights=[1.0, 0.5])"
+    assert repr(a + b / 2) == repr(a + 0.5 * b)
+    for number in (0, True, "2"):
+        with pytest.raises(TypeError):
+            a / number
     assert (2 * (a + b * 3) + c).weights == (2.0, 6.0, 1.0)
     assert [type(part) for part in sum([a, b, c]).losses] == [box.Huber, box.MeanAbsoluteError, box.LogCosh]
     assert type((a + keras.losses.MeanSquaredError()).losses[1]) is keras.losses.MeanSquaredError
