@@ -62,8 +62,6 @@ class RegionScore(keras.metrics.Metric):
             y, found = one_hot(batch.y_true, batch.y_pred, -1), self._found(batch)
             one_region = self.mode == "binary"
             layout = Layout(True, one_region, pixel_weights(batch.valid, batch.weights, found))
-            if layout.kept is not None:  # what does not count may be NaN
-                y = ops.where(layout.kept == 0, ops.zeros_like(y), y)
             counts = ops.stack([ops.sum(layout.sums(x), 0) for x in (y * found, found, y)])
             if batch.invalid is not None:
                 counts = ops.where(ops.any(batch.invalid), float("nan"), counts)
@@ -107,11 +105,8 @@ class RegionScore(keras.metrics.Metric):
 
     def _counted(self, like):
         """Which classes the score is of."""
-        left_out = [] if self.include_background else [0]
-        if self.mode == "multiclass" and self.ignore_class is not None:
-            left_out.append(self.ignore_class)
         counted = ops.ones_like(like, dtype="bool")
-        for label in left_out:
+        for label in self._loss.left_out:
             counted = ops.logical_and(counted, ops.arange(like.shape[0]) != label)
         return counted
 

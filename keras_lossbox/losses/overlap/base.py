@@ -98,6 +98,14 @@ class Overlap(Loss):
         """Whether each sample is summed by itself."""
         return self.per_sample if self.axis is None else 0 not in self.axis
 
+    @property
+    def left_out(self):
+        """The classes that are in no mean."""
+        left_out = [] if self.include_background else [0]
+        if self.mode == "multiclass" and self.ignore_class is not None:  # which may be a class, without pixels then
+            left_out.append(self.ignore_class)
+        return left_out
+
     def is_one_region(self, rank):
         """Whether the last axis of a y_pred with that many axes holds pixels like the others, not classes."""
         if self.axis is None:
@@ -117,10 +125,7 @@ class Overlap(Loss):
             weights = weights * ops.convert_to_tensor(self.class_weight, y.dtype)
         if self.classes == "present":
             weights = weights * ops.cast(present, y.dtype)
-        left_out = [] if self.include_background else [0]
-        if self.mode == "multiclass" and self.ignore_class is not None:  # which may be a class, without pixels then
-            left_out.append(self.ignore_class)
-        for label in left_out:
+        for label in self.left_out:
             weights = weights * ops.cast(ops.arange(sizes_of(y)[-1]) != label, y.dtype)
         return weights
 
