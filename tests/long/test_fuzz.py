@@ -112,7 +112,7 @@ def draw_data(case, rng, shape, style, dtype):
         y_true = y_true.astype(dtype) if y_true.dtype.kind == "f" else y_true
     far = rng.random(y_pred.shape) < 0.3
     if style == "extreme" and snake_case(case.name) in EXACT_AT_EXTREMES and not case.takes_probabilities:
-        y_pred = np.where(far, np.sign(y_pred) * 1e4, y_pred).astype(dtype)
+        y_pred = np.where(far, y_pred * 1e4, y_pred).astype(dtype)  # (no two alike: a tie has many gradients)
     if style == "extreme" and case.takes_probabilities and case.kind == "binary" and dtype == "float64":
         y_pred = np.where(far, np.round(y_pred), y_pred)
     if style == "right" and case.kind == "real":

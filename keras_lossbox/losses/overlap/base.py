@@ -38,6 +38,7 @@ class Overlap(Loss):
     jit_compile = False  # of the three sums XLA computes the exponentials anew each time
 
     squared = log_loss = False  # for losses without these options
+    most = 1.0  # the value of a region that is missed entirely (without `log_loss`)
     axis = None
 
     def __post_init__(self):

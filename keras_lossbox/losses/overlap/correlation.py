@@ -39,6 +39,8 @@ class MCC(Overlap):
     https://arxiv.org/abs/2010.13454
     """
 
+    most = 2.0
+
     def formula(self, y, p, layout):
         pixels = layout.sums(ops.ones_like(p))
         # Shares of all pixels, since a product of four counts overflows; each added up, since differences would cancel.

@@ -79,6 +79,7 @@ class LovaszHinge(Overlap):
 
     mode = Choice("binary", "multilabel")
     from_logits = True  # no option: a hinge is one of logits
+    most = float("inf")
 
     def predicted(self, batch):
         return batch.y_pred

@@ -17,7 +17,6 @@ from keras_lossbox.losses.binary import BinaryCrossentropy
 from keras_lossbox.losses.categorical import CategoricalCrossentropy
 from keras_lossbox.losses.composite import Masked
 from keras_lossbox.losses.overlap.base import Overlap
-from keras_lossbox.losses.overlap.lovasz import LovaszHinge
 from keras_lossbox.tools.diagnose.case import Finding
 from keras_lossbox.tools.diagnose.metrics import metrics_count_missing, metrics_of_probabilities
 from keras_lossbox.tools.weights import pos_weight_from_labels
@@ -282,12 +281,13 @@ def _blind_to_labels(case):
 def region_values(case):
     """A loss of an overlap that no overlap has."""
     loss = case.like.loss if isinstance(case.like, Masked) else case.like
-    if not isinstance(loss, Overlap) or isinstance(loss, LovaszHinge) or loss.log_loss:
+    if not isinstance(loss, Overlap) or loss.log_loss:
         return
     batch = case.like.prepare(case.y, case.y_pred, case.weights)
     values = np.asarray(ops.convert_to_numpy(case.like.evaluate(batch).values))
-    if values.min() < -1e-3 or values.max() > 1 + 1e-3:
-        message = f"from {values.min():.3g} to {values.max():.3g}, but 1 minus an overlap is between 0 and 1"
+    low, high = values.min(), values.max()
+    if low < -1e-3 or high > loss.most + 1e-3:
+        message = f"from {low:.3g} to {high:.3g}, but 1 minus such an overlap is between 0 and {loss.most:g}"
         hint = "labels and predictions must be between 0 and 1; look at what a subclass does to the value"
         yield case.finding("error", "overlap_outside_0_1", "loss", message, hint)
 
