@@ -435,7 +435,7 @@ def every_case(default=is_last_of_class, cases=MAIN_CASES, tried=always, **optio
     """A test `test(case, rng, **options)` of every case with every combination of options that is `tried`.
 
     There is one item for each class, which goes through the class's cases and names the one that fails. What `default`
-    leaves out is an item of the long part, `-m matrix`. An item is skipped if everything in it is.
+    leaves out is marked as of the long part. An item is skipped if everything in it is.
     """
 
     def decorate(test):

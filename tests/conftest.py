@@ -2,6 +2,7 @@ import collections
 import functools
 import os
 import pathlib
+import zlib
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
@@ -9,9 +10,10 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 import numpy as np
 import pytest
 
-# How many parameters of a test there are for one that runs by default, so that the README's command takes minutes; in
-# each folder, where no mark `one_in(n)` says otherwise. On other backends all of them run.
-ONE_IN = {"contract": 4, "functions": 3, "hosts": 3, "layers": 3, "losses": 3, "metrics": 3, "tf1": 3, "tools": 3}
+# Of how many parameters of a test one runs by default, so that the README's command takes three minutes, and one in the
+# long part, so that CI takes less than an hour; in each folder, where no mark `one_in` says otherwise. All: `-m ""`.
+ONE_IN = {"contract": 8, "functions": 6, "hosts": 6, "layers": 6, "losses": 6, "metrics": 6, "tf1": 6, "tools": 6}
+LONG_ONE_IN = {"contract": 2}
 ON_TENSORFLOW = os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow"
 
 
@@ -22,16 +24,34 @@ def rng():
 
 @pytest.hookimpl(tryfirst=True)  # before pytest looks at the option -m
 def pytest_collection_modifyitems(items):
-    """Of `n` parameters of a test n - 1 are of the long part; what shares a costly fixture runs first."""
-    number = collections.Counter()
+    """Marks what is of the long part, and what is of neither; what shares a costly fixture runs first."""
+    of_tests = collections.defaultdict(list)
     for item in items:
-        if ON_TENSORFLOW and item.get_closest_marker("matrix") is None:
-            test = item.nodeid.partition("[")[0]
-            mark = item.get_closest_marker("one_in")
-            if number[test] % (mark.args[0] if mark else ONE_IN.get(item.path.parent.name, 1)):
-                item.add_marker(pytest.mark.matrix)
-            number[test] += 1
+        of_tests[item.nodeid.partition("[")[0]].append(item)
+    for test, its in of_tests.items():
+        default, long = one_in(its[0])
+        usual = [item for item in its if item.get_closest_marker("matrix") is None]
+        by_default = every(default if ON_TENSORFLOW else long, usual, test)
+        others = [item for item in its if item not in by_default]
+        in_long_part = every(long, others, test)
+        for item in others:
+            item.add_marker(pytest.mark.matrix)
+            if item not in in_long_part:
+                item.add_marker(pytest.mark.exhaustive)
     items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+
+
+def one_in(item):
+    """Of how many parameters of its test one is tried by default, and one in the long part."""
+    mark, folder = item.get_closest_marker("one_in"), item.path.parent.name
+    default, long = ONE_IN.get(folder, 1), LONG_ONE_IN.get(folder, 1)
+    return (default, long) if mark is None else (*mark.args, mark.kwargs.get("long", long))
+
+
+def every(number, items, test):
+    """Every so many-th item; from which one on depends on the test, so that not always the same losses are taken."""
+    first = zlib.crc32(test.encode()) % max(1, min(number, len(items)))
+    return items[first::number]
 
 
 @functools.cache

@@ -45,7 +45,7 @@ def assert_close(found, expected):
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6 * max(1e-3, np.abs(expected).max()))
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(3, long=3)
 @every_class
 def test_forward_over_backward(case, rng):
     """TensorFlow's documented way to a Hessian-vector product."""
@@ -58,7 +58,7 @@ def test_forward_over_backward(case, rng):
     assert_close(found.numpy(), (up - down) / (2 * STEP))
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(3, long=3)
 @every_class
 def test_third_derivative(case, rng):
     loss, y_true, y_pred, direction = setting(case, rng)

@@ -2,9 +2,9 @@
 
 The cells: every class, from logits and with options, under XLA with sample weights; of each family one loss without
 them too, with a short last batch, in eager mode and graphs, in the other policies, and through `fit`; a few with fixed
-batches; and of each kind of data one in every second of the ways that Keras has to train. A sample of it runs by
-default; all of it: `pytest tests/long -m "matrix or not matrix" -n 2`. The summary at the end of a run counts the cells
-that passed.
+batches; and of each kind of data one in the ways that Keras has to train. A sample of it runs by default, a share of
+it in the long part; all of it: `pytest tests/long -m "" -n 2`. The summary at the end of a run counts the cells that
+passed.
 
 The oracle of the first part is the eager value in float64, whose gradient test_contract.py holds against central
 differences; that of the second is plain eager SGD in a few lines here.
@@ -12,6 +12,7 @@ differences; that of the second is plain eager SGD in a few lines here.
 
 import contextlib
 import functools
+import itertools
 
 import keras
 import numpy as np
@@ -30,6 +31,7 @@ POLICIES = {  # of the layers: (dtype of y_pred, tolerance of the gradient, whic
     "mixed_bfloat16": ("bfloat16", 1e-2),
     "float64": ("float64", 1e-10),
 }
+LONG = [pytest.mark.matrix]
 MAIN_CLASSES = list({case.cls: case for case in reversed(MAIN_CASES)}.values())[::-1]  # the defaults of each class
 OF_FAMILIES = list({case.cls.__module__: case for case in reversed(MAIN_CLASSES)}.values())[::-1]  # of each the first
 OF_KINDS = list({(type(case.declared), case.kind): case for case in reversed(OF_FAMILIES)}.values())[::-1]
@@ -45,17 +47,16 @@ def family_sample(cases, number):
 def cells(cases, things, samples, one_in=1):
     """Every case with every one of `things`; marked `matrix`, but for as many samples, of each family in turn.
 
-    `one_in`: of so many neighbours in the table only one, so that each case and each of the things has its share.
+    `one_in`: of so many neighbours in the table all but one are `exhaustive`; each case and each of the things has its
+    share of the rest.
     """
     sample = {(str(family_sample(cases, n)), things[n % len(things)]) for n in range(samples)}
-    table = [(n + m, case, thing) for n, case in enumerate(cases) for m, thing in enumerate(things)]
-    return [
-        pytest.param(
-            case, thing, id=f"{case}-{thing}", marks=[] if (str(case), thing) in sample else [pytest.mark.matrix]
-        )
-        for place, case, thing in table
-        if place % one_in == 0 or (str(case), thing) in sample
-    ]
+    cells = []
+    for (n, case), (m, thing) in itertools.product(enumerate(cases), enumerate(things)):
+        in_sample, in_long_part = (str(case), thing) in sample, (n + m) % one_in == 0
+        marks = [] if in_sample else LONG if in_long_part else [*LONG, pytest.mark.exhaustive]
+        cells.append(pytest.param(case, thing, id=f"{case}-{thing}", marks=marks))
+    return cells
 
 
 @contextlib.contextmanager
@@ -126,6 +127,7 @@ def to_float64(x):
     return x if x.dtype.is_integer else tf.cast(x, "float64")
 
 
+@pytest.mark.one_in(1, long=2)
 @pytest.mark.parametrize(
     "case, policy",  # the policy does not depend on further options, nor they on it
     cells([*LAST_OF_CLASS.values()], ["float32"], 0) + cells(OF_FAMILIES[::2], list(POLICIES)[1:], 1),
@@ -269,7 +271,7 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("case, way", cells(OF_KINDS, list(WAYS), 3, one_in=2))
+@pytest.mark.parametrize("case, way", cells(OF_KINDS, list(WAYS), 3, one_in=4))
 def test_every_way_to_train_ends_with_the_same_weights(case, way, record_property):
     weights = WAYS[way](case, *training_data(case))
     for actual, expected in zip(weights, by_hand(case, way == "gradient_accumulation"), strict=True):
@@ -277,6 +279,7 @@ def test_every_way_to_train_ends_with_the_same_weights(case, way, record_propert
     record_property("cell", case.name)
 
 
+@pytest.mark.one_in(1, long=2)
 @pytest.mark.parametrize(
     "case, policy",
     cells(OF_FAMILIES, ["float32"], 1) + cells(OF_KINDS, list(POLICIES)[1:], 0, one_in=3),

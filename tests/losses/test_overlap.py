@@ -793,6 +793,7 @@ def test_gradient_is_that_of_the_value(loss, mode):
             assert abs(slope - np.sum(gradient * step)) < 1e-14, options
 
 
+@pytest.mark.one_in(4, long=2)
 @pytest.mark.parametrize(
     "loss, mode, dtype, over, smooth",
     by_default(

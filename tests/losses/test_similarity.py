@@ -99,7 +99,7 @@ def data_of(rng, n=9, d=3, dtype=PRECISE):
     return rng.permutation(np.arange(n) % 3), rng.normal(size=(n, d)).astype(dtype)
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4, long=2)
 @pytest.mark.parametrize("mode", by_default(lambda mode: mode == "eager", MODES))
 @every_pairwise
 def test_remarkable_batches(name, mode):
@@ -271,6 +271,7 @@ SHORT = [("eager", *CHUNKED[0]), ("eager", *CHUNKED[3]), ("eager", *CHUNKED[7]),
 
 
 @on_tensorflow
+@pytest.mark.one_in(1, long=3)
 @pytest.mark.parametrize(
     "mode, name, options",
     by_default(lambda *case: case in SHORT, [(mode, *loss) for mode in MODES for loss in CHUNKED]),
