@@ -289,6 +289,33 @@ class CategoricalHinge(Loss):
         margin: float = 1.0,
     ) -> None: ...
 
+class CenterlineDice(Loss):
+    iterations: Any
+    smooth: Any
+    mode: Any
+    from_logits: Any
+    per_sample: Any
+    classes: Any
+    class_weight: Any
+    ignore_class: Any
+    include_background: Any
+    def __init__(
+        self,
+        mode: Literal["binary", "multilabel", "multiclass"] = "binary",
+        from_logits: bool = False,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        iterations: int = 3,
+        smooth: float = 0.0,
+        per_sample: bool = False,
+        classes: Literal["all", "present"] | Sequence[int] = "all",
+        class_weight: float | Sequence[float] | ArrayLike | Mapping[int, float] | None = None,
+        ignore_class: int | None = None,
+        include_background: bool = True,
+    ) -> None: ...
+
 class Charbonnier(Loss):
     epsilon: Any
     axis: Any
@@ -439,6 +466,7 @@ class Dice(Loss):
     smooth: Any
     squared: Any
     log_loss: Any
+    intersection: Any
     axis: Any
     mode: Any
     from_logits: Any
@@ -457,10 +485,11 @@ class Dice(Loss):
         smooth: float = 0.0,
         squared: bool = False,
         log_loss: bool = False,
+        intersection: Literal["product", "minimum"] = "product",
         mode: Literal["binary", "multilabel", "multiclass"] = "binary",
         from_logits: bool = False,
         per_sample: bool = False,
-        classes: Literal["all", "present"] = "all",
+        classes: Literal["all", "present"] | Sequence[int] = "all",
         class_weight: float | Sequence[float] | ArrayLike | Mapping[int, float] | None = None,
         ignore_class: int | None = None,
         include_background: bool = True,
@@ -544,6 +573,7 @@ class FocalTversky(Loss):
     gamma: Any
     smooth: Any
     log_loss: Any
+    intersection: Any
     mode: Any
     from_logits: Any
     per_sample: Any
@@ -564,8 +594,9 @@ class FocalTversky(Loss):
         *,
         smooth: float = 0.0,
         log_loss: bool = False,
+        intersection: Literal["product", "minimum"] = "product",
         per_sample: bool = False,
-        classes: Literal["all", "present"] = "all",
+        classes: Literal["all", "present"] | Sequence[int] = "all",
         class_weight: float | Sequence[float] | ArrayLike | Mapping[int, float] | None = None,
         ignore_class: int | None = None,
         include_background: bool = True,
@@ -661,6 +692,7 @@ class GeneralizedDice(Loss):
     smooth: Any
     squared: Any
     log_loss: Any
+    intersection: Any
     weight: Any
     mode: Any
     from_logits: Any
@@ -680,9 +712,10 @@ class GeneralizedDice(Loss):
         smooth: float = 0.0,
         squared: bool = False,
         log_loss: bool = False,
+        intersection: Literal["product", "minimum"] = "product",
         weight: Literal["square", "simple", "uniform"] = "square",
         per_sample: bool = False,
-        classes: Literal["all", "present"] = "all",
+        classes: Literal["all", "present"] | Sequence[int] = "all",
         class_weight: float | Sequence[float] | ArrayLike | Mapping[int, float] | None = None,
         ignore_class: int | None = None,
         include_background: bool = True,
@@ -768,6 +801,7 @@ class Jaccard(Loss):
     smooth: Any
     squared: Any
     log_loss: Any
+    intersection: Any
     mode: Any
     from_logits: Any
     per_sample: Any
@@ -786,8 +820,9 @@ class Jaccard(Loss):
         smooth: float = 0.0,
         squared: bool = False,
         log_loss: bool = False,
+        intersection: Literal["product", "minimum"] = "product",
         per_sample: bool = False,
-        classes: Literal["all", "present"] = "all",
+        classes: Literal["all", "present"] | Sequence[int] = "all",
         class_weight: float | Sequence[float] | ArrayLike | Mapping[int, float] | None = None,
         ignore_class: int | None = None,
         include_background: bool = True,
@@ -923,7 +958,7 @@ class LovaszHinge(Loss):
         dtype: DType = None,
         *,
         per_sample: bool = False,
-        classes: Literal["all", "present"] = "all",
+        classes: Literal["all", "present"] | Sequence[int] = "all",
         class_weight: float | Sequence[float] | ArrayLike | Mapping[int, float] | None = None,
         ignore_class: int | None = None,
         include_background: bool = True,
@@ -946,7 +981,7 @@ class LovaszSoftmax(Loss):
         dtype: DType = None,
         *,
         per_sample: bool = False,
-        classes: Literal["all", "present"] = "present",
+        classes: Literal["all", "present"] | Sequence[int] = "present",
         class_weight: float | Sequence[float] | ArrayLike | Mapping[int, float] | None = None,
         ignore_class: int | None = None,
         include_background: bool = True,
@@ -969,7 +1004,7 @@ class MCC(Loss):
         dtype: DType = None,
         *,
         per_sample: bool = False,
-        classes: Literal["all", "present"] = "all",
+        classes: Literal["all", "present"] | Sequence[int] = "all",
         class_weight: float | Sequence[float] | ArrayLike | Mapping[int, float] | None = None,
         ignore_class: int | None = None,
         include_background: bool = True,
@@ -1550,6 +1585,7 @@ class Tversky(Loss):
     beta: Any
     smooth: Any
     log_loss: Any
+    intersection: Any
     axis: Any
     mode: Any
     from_logits: Any
@@ -1569,10 +1605,11 @@ class Tversky(Loss):
         *,
         smooth: float = 0.0,
         log_loss: bool = False,
+        intersection: Literal["product", "minimum"] = "product",
         mode: Literal["binary", "multilabel", "multiclass"] = "binary",
         from_logits: bool = False,
         per_sample: bool = False,
-        classes: Literal["all", "present"] = "all",
+        classes: Literal["all", "present"] | Sequence[int] = "all",
         class_weight: float | Sequence[float] | ArrayLike | Mapping[int, float] | None = None,
         ignore_class: int | None = None,
         include_background: bool = True,

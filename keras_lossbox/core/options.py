@@ -170,6 +170,32 @@ class Choice(Option):
         return value
 
 
+class ClassesOrChoice(Choice):
+    """One of a few names, or the classes themselves, as a list of their indices."""
+
+    @property
+    def allowed(self):
+        return f"{super().allowed}, or a flat list of different class indices"
+
+    @property
+    def annotation(self):
+        return f"{super().annotation} | Sequence[int]"
+
+    def parse(self, value):
+        if not isinstance(value, list):
+            return super().parse(value)
+        if not value or len(set(value)) < len(value):
+            raise ValueError
+        return [Integer(low=0).parse(label) for label in value]
+
+    def check_length(self, value, size, axis, y_pred):
+        if isinstance(value, tuple) and size is not None and max(value) >= size:
+            raise ValueError(
+                f"`{self.name}` must be class indices below {size}, the size of axis {axis} of y_pred. "
+                f"Received: {self.name}={list(value)}, y_pred.shape={tuple(y_pred.shape)}"
+            )
+
+
 class Missing(Option):
     """The label that stands for a missing one; NaN is kept as "nan", which JSON knows and which equals itself."""
 

@@ -22,7 +22,7 @@ from golden import PRECISE, TOLERANCE, assert_close
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
-from scipy import special
+from scipy import ndimage, special
 from sklearn import metrics as sklearn_metrics
 
 import keras_lossbox
@@ -220,6 +220,7 @@ def page_data():
         "few": ids % 2,
         "void": np.where(rng.random(ids.shape) < 0.3, 255, ids),
     }
+    found["soft"] = np.random.default_rng(4).random(zs.shape)
     return found, {name: rng.normal(size=found[name].shape) for name in PREDICTIONS}
 
 
@@ -257,6 +258,11 @@ RECORDED = {
     'monai.GeneralizedDiceLoss(softmax=True, to_onehot_y=True, smooth_nr=0.0, smooth_dr=0.0)(maps, few)': (
         0.666722669056296, -0.05364961197335965,
     ),
+    'monai.DiceLoss(soft_label=True)(q, soft)': (0.45944293651928536, 0.04340364927796366),
+    'monai.SoftclDiceLoss(sigmoid=True, smooth=1e-12, smooth_nr=0.0, smooth_dr=0.0)(z, y)': (
+        0.6854560322076353, 0.18018145557908033,
+    ),
+    'smp.DiceLoss("multilabel", from_logits=False)(q, soft)': (0.4598569492799866, 0.04190877998796165),
     'smp.DiceLoss("binary")(z, y)': (0.7111849870354399, 0.09916698876861872),
     'smp.DiceLoss("multilabel")(zs, tags)': (0.6038892879975809, -0.028011643602637894),
     'smp.DiceLoss("multiclass")(maps, ids)': (0.677910967499067, -0.05095374796981965),
@@ -365,10 +371,136 @@ def test_keras(theirs, ours):
 
 def test_the_page_is_complete():
     text = {heading: " ".join(ours for _, ours in rows(heading)) for heading in [*OF_PYTORCH, "Keras"]}
-    assert [len(rows(heading)) for heading in text] == [12, 13, 9, 5]
+    assert [len(rows(heading)) for heading in text] == [14, 14, 9, 5]
     for loss in set(LOSSES) - {"mcc"}:  # whose number is scikit-learn's
         assert keras_lossbox.available()[loss].__name__ + "(" in " ".join(text.values())
     assert "`MCC`" in PAGE
+
+
+@pytest.mark.parametrize("loss", REGIONS)
+@pytest.mark.parametrize("mode", ["binary", "multilabel", "multiclass"])
+def test_a_minimum_is_the_product_of_hard_labels(loss, mode, rng):
+    y, p = 1.0 * (rng.random((2, 5, 6, CLASSES)) < 0.5), special.softmax(rng.normal(size=(2, 5, 6, CLASSES)), -1)
+    y = np.eye(CLASSES)[rng.integers(CLASSES, size=(2, 5, 6))] if mode == "multiclass" else y
+    product, minimum = (build(loss, mode=mode, intersection=how) for how in ("product", "minimum"))
+    both(product, minimum, y, p)
+
+
+def test_the_minimum_is_least_where_the_prediction_is_the_soft_label(rng):
+    """Where the product's least is at 0 and 1."""
+    y = rng.uniform(0.1, 0.9, (2, 12)).astype(PRECISE)
+    loss, of_product = build("dice", mode="binary", intersection="minimum"), build("dice", mode="binary")
+    value, gradient = value_and_gradient(lambda p: loss(y, p), y)
+    assert abs(value) < 1e-6
+    np.testing.assert_allclose(gradient, 0, atol=1e-6)
+    assert np.max(np.abs(value_and_gradient(lambda p: of_product(y, p), y)[1])) > 1e-2
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_list_of_classes_is_a_weight_of_0_for_the_others(loss, rng):
+    y, p = 1.0 * (rng.random((2, 5, 6, CLASSES)) < 0.5), rng.random((2, 5, 6, CLASSES))
+    y[..., 0] = 0  # a class in the list may lack
+    chosen = build(loss, mode="multilabel", classes=[2, 0])
+    assert chosen.get_config()["classes"] == [2, 0]
+    both(chosen, build(loss, mode="multilabel", classes="all", class_weight=[1.0, 0.0, 1.0]), y, p)
+    for mode, wrong in [
+        ("binary", [0]),
+        *(("multilabel", wrong) for wrong in ([], [1, 1], [-1], [0.5], [True], "few")),
+    ]:
+        with pytest.raises(ValueError, match="classes"):
+            build(loss, mode=mode, classes=wrong)
+    with pytest.raises(ValueError, match="class indices below 3.*Received: classes=.1, 3."):
+        build(loss, mode="multilabel", classes=[1, CLASSES])(y, p)
+
+
+# ---------------------------------------------------------------- CenterlineDice: SciPy's filters
+
+
+def skeleton(x, iterations):
+    """The paper's algorithm with `scipy.ndimage`: erosions look at the pixels beside, dilations at all around."""
+    beside = ndimage.generate_binary_structure(x.ndim, 1)
+    found = np.zeros_like(x)
+    for _ in range(iterations + 1):
+        eroded = ndimage.minimum_filter(x, footprint=beside, mode="nearest")
+        rest = np.maximum(x - ndimage.maximum_filter(eroded, size=3, mode="nearest"), 0)
+        found += np.maximum(rest - found * rest, 0)
+        x = eroded
+    return found
+
+
+def centerline_dice(y, p, iterations, smooth, over_batch, weights=1.0):
+    """The mean of the losses of the regions, for labels and predictions `(n, regions, ...)`."""
+    kept = np.broadcast_to(weights, y.shape)
+    y, p = y * (kept > 0), p * (kept > 0)
+    skeletons = [np.stack([[skeleton(region, iterations) for region in of] for of in x]) for x in (p, y)]
+    axes = tuple(range(2, y.ndim)) + ((0,) if over_batch else ())
+    precision, recall = (
+        oracle_overlap.divided(np.sum(kept * of * other, axes) + smooth, np.sum(kept * of, axes) + smooth)
+        for of, other in zip(skeletons, (y, p), strict=True)
+    )
+    return np.mean(1 - 2 * precision * recall / (precision + recall))
+
+
+def slope_of(formula, p, direction, step=1e-7):
+    return (formula(p + step * direction) - formula(p - step * direction)) / (2 * step)
+
+
+THIN = [((9,), "binary"), ((7, 8), "binary"), ((7, 8), "multilabel"), ((5, 6, 4), "multilabel"), ((5, 6, 4), "binary")]
+
+
+@pytest.mark.parametrize("pixels, mode", THIN)
+@pytest.mark.parametrize("over_batch", [False, True])
+@pytest.mark.parametrize("iterations, smooth", [(1, 0.0), (3, 0.0), (2, 1.0)])
+def test_centerlines_are_those_of_scipy(pixels, mode, over_batch, iterations, smooth, rng):
+    regions = 1 if mode == "binary" else 2
+    y = 1.0 * (ndimage.gaussian_filter(rng.normal(size=(3, regions, *pixels)), 1, axes=range(2, 2 + len(pixels))) > 0)
+    p = np.clip(0.7 * y + 0.3 * rng.random(y.shape), 0, 1)
+    here = [(x[:, 0] if mode == "binary" else np.moveaxis(x, 1, -1)).astype(PRECISE) for x in (y, p)]
+    loss = build("centerline_dice", mode=mode, iterations=iterations, smooth=smooth, per_sample=not over_batch)
+    weights = rng.integers(0, 3, here[0].shape[: 1 + len(pixels)])  # of pixels; 0: not there
+    for w in (None, weights.astype(PRECISE)):
+        formula = functools.partial(
+            centerline_dice, y, iterations=iterations, smooth=smooth, over_batch=over_batch,
+            weights=1.0 if w is None else weights[:, None],
+        )  # fmt: skip
+        value, gradient = value_and_gradient(lambda x, w=w: loss(here[0], x, w), here[1])
+        np.testing.assert_allclose(value, formula(p), rtol=20 * TOLERANCE[PRECISE])
+        direction = rng.normal(size=y.shape)
+        along = direction[:, 0] if mode == "binary" else np.moveaxis(direction, 1, -1)
+        slope = slope_of(formula, p, direction)
+        np.testing.assert_allclose(np.sum(gradient * along), slope, rtol=1e-5, atol=1e-5)
+
+
+def test_a_gap_costs_more_than_a_thick_wall():
+    vessel, thick, gap = np.zeros((3, 1, 9, 20))
+    vessel[:, 3:6], thick[:, 2:7], gap[:, 3:6] = 1, 1, 1
+    gap[:, :, 9:11] = 0
+    cost = {name: float(build("centerline_dice")(vessel, p)) for name, p in {"thick": thick, "gap": gap}.items()}
+    assert cost["thick"] < 1e-6 < 0.02 < cost["gap"]
+    of_dice = {name: float(build("dice")(vessel, p)) for name, p in {"thick": thick, "gap": gap}.items()}
+    assert of_dice["thick"] > 3 * of_dice["gap"]  # which looks at areas
+
+
+def test_pixels_without_neighbours_have_the_loss_of_dice(rng):
+    y, p = 1.0 * (rng.random((5, CLASSES)) < 0.5), rng.random((5, CLASSES))
+    options = {"mode": "multilabel", "per_sample": False}
+    both(build("centerline_dice", **options), build("dice", **options), y.astype(PRECISE), p.astype(PRECISE))
+
+
+@pytest.mark.parametrize("mode", ["binary", "multilabel"])
+def test_centerlines_of_what_is_empty(mode):
+    nothing, something = np.zeros((1, 6, 6, 1), PRECISE), np.zeros((1, 6, 6, 1), PRECISE)
+    something[:, 2:4] = 1
+    loss = build("centerline_dice", mode=mode)
+    for y, p, expected in [
+        (nothing, nothing, 0),
+        (something, something, 0),
+        (nothing, something, 1),
+        (something, nothing, 1),
+    ]:
+        value, gradient = value_and_gradient(lambda x, y=y: loss(y, x), p)
+        assert value == expected
+        assert np.all(np.isfinite(gradient))
 
 
 # ---------------------------------------------------------------- 3. oracles: Keras, and other definitions of Lovász

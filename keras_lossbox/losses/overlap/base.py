@@ -8,8 +8,8 @@ from keras import ops
 from keras_lossbox.core import targets
 from keras_lossbox.core.batch import Values
 from keras_lossbox.core.loss import Loss
-from keras_lossbox.core.options import Choice, Flag, Integer, Number
-from keras_lossbox.functions.elementary import at_least, sizes_of
+from keras_lossbox.core.options import Choice, ClassesOrChoice, Flag, Integer, Number
+from keras_lossbox.functions.elementary import at_least, ordered, sizes_of
 from keras_lossbox.functions.labels import one_hot
 from keras_lossbox.losses.overlap.layout import Layout, pixel_weights
 
@@ -31,23 +31,31 @@ class Overlap(Loss):
     mode = Choice("binary", "multilabel", "multiclass")
     from_logits = Flag(False)
     per_sample = Flag(False, keyword=True)
-    classes = Choice("all", "present", keyword=True)
+    classes = ClassesOrChoice("all", "present", keyword=True)
     class_weight = Number(None, low=0, per="class", keyword=True)
     ignore_class = Integer(None, keyword=True)
     include_background = Flag(True, keyword=True)
     jit_compile = False  # of the three sums XLA computes the exponentials anew each time
 
     squared = log_loss = False  # for losses without these options
+    intersection = "product"
     most = 1.0  # the value of a region that is missed entirely (without `log_loss`)
     axis = None
 
     def __post_init__(self):
-        if self.mode == "binary" and (isinstance(self.class_weight, tuple) or not self.include_background):
-            option = "include_background" if not self.include_background else "class_weight"
+        of_classes = {
+            "class_weight": isinstance(self.class_weight, tuple),
+            "classes": isinstance(self.classes, tuple),
+            "include_background": not self.include_background,
+        }
+        given = [name for name, is_given in of_classes.items() if is_given]
+        if self.mode == "binary" and given:
             raise ValueError(
-                f'`{option}` needs mode="multilabel" or "multiclass": in mode="binary" there is one region and no '
-                f"classes. Received: {option}={getattr(self, option)!r}"
+                f'`{given[0]}` needs mode="multilabel" or "multiclass": in mode="binary" there is one region and no '
+                f"classes. Received: {given[0]}={getattr(self, given[0])!r}"
             )
+        if self.squared and self.intersection == "minimum":
+            raise ValueError('`intersection="minimum"` needs `squared=False`: with squares Σ p y is what fits')
 
     def targets(self, y_pred):
         hint = ' For integer labels of several classes: mode="multiclass".'
@@ -80,7 +88,8 @@ class Overlap(Loss):
     def formula(self, y, p, layout):
         """One value for each sample (or one, for the batch), from labels and predictions of the same shape."""
         areas = (ops.square(p), ops.square(y)) if self.squared else (p, y)
-        return self.loss_of_sums(Sums(layout.sums(p * y), *map(layout.sums, areas)), y)
+        common = ordered(p, y)[0] if self.intersection == "minimum" else p * y
+        return self.loss_of_sums(Sums(*map(layout.sums, (common, *areas))), y)
 
     def loss_of_sums(self, sums, y):
         """The mean over classes of the loss of their indices."""
@@ -126,6 +135,9 @@ class Overlap(Loss):
             weights = weights * ops.convert_to_tensor(self.class_weight, y.dtype)
         if self.classes == "present":
             weights = weights * ops.cast(present, y.dtype)
+        elif self.classes != "all":
+            chosen = ops.equal(ops.expand_dims(ops.arange(sizes_of(y)[-1]), -1), ops.convert_to_tensor(self.classes))
+            weights = weights * ops.cast(ops.any(chosen, -1), y.dtype)
         for label in self.left_out:
             weights = weights * ops.cast(ops.arange(sizes_of(y)[-1]) != label, y.dtype)
         return weights

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_lossbox.core.options import Choice
+from keras_lossbox.core.options import Choice, ClassesOrChoice
 from keras_lossbox.core.registry import register
 from keras_lossbox.functions.elementary import ratio
 from keras_lossbox.losses.overlap.base import Overlap
@@ -25,7 +25,7 @@ class LovaszSoftmax(Overlap):
         per_sample: False sorts the pixels of the batch together (under `tf.distribute`, those of each replica); True
             for one value for each sample.
         classes: `"present"`, the authors' choice, leaves out of the mean what the labels lack; `"all"` takes the
-            largest probability there.
+            largest probability there; or a list of classes.
 
     Shapes: as for `Dice`. Weights of pixels weigh them inside J.
 
@@ -43,7 +43,7 @@ class LovaszSoftmax(Overlap):
     """
 
     mode = Choice("binary", "multilabel", "multiclass", default="multiclass")
-    classes = Choice("all", "present", default="present", keyword=True)
+    classes = ClassesOrChoice("all", "present", default="present", keyword=True)
 
     def formula(self, y, p, layout):
         return lovasz_extension(self, y, ops.abs(y - p), layout)

@@ -32,9 +32,13 @@ class Dice(Overlap, positional=("reduction", "name", "axis", "dtype")):
         smooth: s >= 0, added to numerator and denominator. With 0 two empty regions agree.
         squared: True for Σ p² and Σ y² in the denominator, as in the paper.
         log_loss: True for -log(1 - ℓ) in place of ℓ; a score below 1e-7 (`keras.config.epsilon()`) is taken for 1e-7.
+        intersection: `"product"`, or `"minimum"` for Σ min(p, y) in place of Σ p y. At hard labels they are equal; of
+            soft ones (several raters, a mean of masks) the product is best where p is 0 or 1, the minimum where p = y (Wang et
+            al., 2023, https://arxiv.org/abs/2303.16296). Not with `squared`.
         per_sample: False takes the sums over the batch (over all replicas of `tf.distribute`), whose value every
             sample then has; True for one value for each sample.
-        classes: `"all"`, or `"present"` to leave out of the mean what the labels of the sample (or batch) lack.
+        classes: `"all"`, `"present"` to leave out of the mean what the labels of the sample (or batch) lack, or a list
+            of the classes that are in it.
         class_weight: w >= 0, one number for each class.
         ignore_class: the label of pixels that are masked, often -1 or 255. If it is a class, that is left out of
             the mean. (One-hot pixels: those of that class.)
@@ -61,6 +65,7 @@ class Dice(Overlap, positional=("reduction", "name", "axis", "dtype")):
     smooth = Number(0.0, low=0, keyword=True)
     squared = Flag(False, keyword=True)
     log_loss = Flag(False, keyword=True)
+    intersection = Choice("product", "minimum", keyword=True)
     axis = Axes(None)
 
     def index(self, sums):
@@ -81,7 +86,7 @@ class GeneralizedDice(Overlap):
     that cancels, except that here `smooth` is in units of pixels of the smallest class.)
 
     Args:
-        mode, from_logits, reduction, name, dtype, per_sample, smooth, squared, log_loss: see `Dice`.
+        mode, from_logits, reduction, name, dtype, per_sample, smooth, squared, log_loss, intersection: see `Dice`.
         classes, class_weight, ignore_class, include_background: see `Dice`; `class_weight` multiplies w_c.
         weight: `"square"`, as above; `"simple"`: smallest Σ y / Σ_c y, one over the size; `"uniform"`: 1, so that each
             pixel of every class counts alike.
@@ -105,6 +110,7 @@ class GeneralizedDice(Overlap):
     smooth = Number(0.0, low=0, keyword=True)
     squared = Flag(False, keyword=True)
     log_loss = Flag(False, keyword=True)
+    intersection = Choice("product", "minimum", keyword=True)
     weight = Choice("square", "simple", "uniform", keyword=True)
 
     def loss_of_sums(self, sums, y):
@@ -128,7 +134,7 @@ class Jaccard(Overlap):
     ones. For a surrogate of the index of hard predictions see `LovaszSoftmax`.
 
     Args:
-        mode, from_logits, reduction, name, dtype, per_sample, smooth, squared, log_loss: see `Dice`.
+        mode, from_logits, reduction, name, dtype, per_sample, smooth, squared, log_loss, intersection: see `Dice`.
         classes, class_weight, ignore_class, include_background: see `Dice`.
 
     Shapes: as for `Dice`.
@@ -150,6 +156,7 @@ class Jaccard(Overlap):
     smooth = Number(0.0, low=0, keyword=True)
     squared = Flag(False, keyword=True)
     log_loss = Flag(False, keyword=True)
+    intersection = Choice("product", "minimum", keyword=True)
 
     def index(self, sums):
         union = sums.predicted + sums.true - sums.common
@@ -170,7 +177,7 @@ class Tversky(Overlap, positional=("alpha", "beta", "reduction", "name", "axis",
     Args:
         alpha: α >= 0, the cost of false positives.
         beta: β >= 0, the cost of false negatives.
-        reduction, name, axis, dtype, mode, from_logits, smooth, log_loss, per_sample: see `Dice`.
+        reduction, name, axis, dtype, mode, from_logits, smooth, log_loss, intersection, per_sample: see `Dice`.
         classes, class_weight, ignore_class, include_background: see `Dice`.
 
     Shapes: as for `Dice`.
@@ -192,6 +199,7 @@ class Tversky(Overlap, positional=("alpha", "beta", "reduction", "name", "axis",
     beta = Number(0.5, low=0)
     smooth = Number(0.0, low=0, keyword=True)
     log_loss = Flag(False, keyword=True)
+    intersection = Choice("product", "minimum", keyword=True)
     axis = Axes(None)
 
     def index(self, sums):
@@ -212,7 +220,7 @@ class FocalTversky(Overlap):
         alpha: α >= 0, the cost of false positives.
         beta: β >= 0, the cost of false negatives.
         gamma: γ > 0, the exponent; it is taken for each class, before the mean.
-        mode, from_logits, reduction, name, dtype, smooth, log_loss, per_sample: see `Dice`.
+        mode, from_logits, reduction, name, dtype, smooth, log_loss, intersection, per_sample: see `Dice`.
         classes, class_weight, ignore_class, include_background: see `Dice`.
 
     Shapes: as for `Dice`.
@@ -235,6 +243,7 @@ class FocalTversky(Overlap):
     gamma = Number(0.75, low=0, above=True)
     smooth = Number(0.0, low=0, keyword=True)
     log_loss = Flag(False, keyword=True)
+    intersection = Choice("product", "minimum", keyword=True)
 
     def index(self, sums):
         return tversky_index(sums, self)
