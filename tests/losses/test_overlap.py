@@ -403,12 +403,11 @@ def test_a_list_of_classes_is_a_weight_of_0_for_the_others(loss, rng):
     chosen = build(loss, mode="multilabel", classes=[2, 0])
     assert chosen.get_config()["classes"] == [2, 0]
     both(chosen, build(loss, mode="multilabel", classes="all", class_weight=[1.0, 0.0, 1.0]), y, p)
-    for mode, wrong in [
-        ("binary", [0]),
-        *(("multilabel", wrong) for wrong in ([], [1, 1], [-1], [0.5], [True], "few")),
-    ]:
-        with pytest.raises(ValueError, match="classes"):
-            build(loss, mode=mode, classes=wrong)
+    for wrong in ([], [1, 1], [-1], [0.5], [True], "few"):
+        with pytest.raises(ValueError, match="`classes` must be one of .* list of different class indices"):
+            build(loss, mode="multilabel", classes=wrong)
+    with pytest.raises(ValueError, match="`classes` needs mode="):
+        build(loss, mode="binary", classes=[0])
     with pytest.raises(ValueError, match="class indices below 3.*Received: classes=.1, 3."):
         build(loss, mode="multilabel", classes=[1, CLASSES])(y, p)
 

@@ -25,7 +25,8 @@ class CenterlineDice(Overlap):
 
     Args:
         mode, from_logits, reduction, name, dtype, per_sample: see `Dice`.
-        iterations: k >= 1; as many as half the width, in pixels, of the thickest structure, or more.
+        iterations: k >= 1; as many as half the width, in pixels, of the thickest structure, or more. (What is thicker
+            has no centerline, and if nothing has one, R or P is 1.)
         smooth: s >= 0, added to numerators and denominators.
         classes, class_weight, ignore_class, include_background: see `Dice`.
 
@@ -90,10 +91,12 @@ def dilation(x, axes):
 
 
 def smaller(x, y):
+    """The minimum. (`keras.ops.minimum` rounds float64 to float32 on PyTorch.)"""
     return ops.where(x < y, x, y)
 
 
 def larger(x, y):
+    """The maximum."""
     return ops.where(x > y, x, y)
 
 

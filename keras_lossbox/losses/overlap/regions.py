@@ -33,8 +33,8 @@ class Dice(Overlap, positional=("reduction", "name", "axis", "dtype")):
         squared: True for Σ p² and Σ y² in the denominator, as in the paper.
         log_loss: True for -log(1 - ℓ) in place of ℓ; a score below 1e-7 (`keras.config.epsilon()`) is taken for 1e-7.
         intersection: `"product"`, or `"minimum"` for Σ min(p, y) in place of Σ p y. At hard labels they are equal; of
-            soft ones (several raters, a mean of masks) the product is best where p is 0 or 1, the minimum where p = y (Wang et
-            al., 2023, https://arxiv.org/abs/2303.16296). Not with `squared`.
+            soft ones (a mean of several raters) the product is best where p is 0 or 1, the minimum where p = y (Wang
+            et al., 2023, https://arxiv.org/abs/2303.16296). Not with `squared`.
         per_sample: False takes the sums over the batch (over all replicas of `tf.distribute`), whose value every
             sample then has; True for one value for each sample.
         classes: `"all"`, `"present"` to leave out of the mean what the labels of the sample (or batch) lack, or a list
