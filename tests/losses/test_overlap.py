@@ -1040,3 +1040,46 @@ def test_a_mask_that_is_none_is_an_error_or_nan(bad, rng):
         loss(y, z)
     for mode in MODES[1:]:
         check_refused(lambda x: loss(y + 0 * x, x), z, mode)
+
+
+# ---------------------------------------------------------------- MONAI's test of convergence
+
+
+def segmented(loss, mode, steps=40):
+    """The share of pixels that a small network gets right before and after so many steps of Adam on one image."""
+    distance = np.hypot(*np.mgrid[-5:6, -5:6])
+    labels = (distance < 4.5) * 1 + (distance < 2)  # a disc in a disc
+    labels = np.eye(CLASSES)[labels] if mode == "multilabel" else labels if mode == "multiclass" else labels[..., None]
+    labels = np.minimum(labels, 1) if mode == "binary" else labels
+    regions = 1 if mode == "binary" else CLASSES
+    keras.utils.set_random_seed(0)
+    layers = [keras.layers.Dense(200, "relu"), keras.layers.Dense(121 * regions)]
+    model = keras.Sequential([keras.Input((121,)), *layers, keras.layers.Reshape((11, 11, regions))])
+    model.compile(keras.optimizers.Adam(0.01), loss=loss)
+    x = np.random.default_rng(0).random((1, 121)).astype("float32")
+
+    def right():
+        z = ops.convert_to_numpy(model(x))[0]
+        return np.mean((z.argmax(-1) if mode == "multiclass" else z > 0) == labels)
+
+    before = right()
+    model.fit(x, labels[None], epochs=steps, verbose=0)
+    return before, right()
+
+
+@pytest.mark.one_in(30, long=3)
+@pytest.mark.parametrize("loss, mode", overlap_cases())
+def test_forty_steps_segment_an_image(loss, mode):
+    """As MONAI's test_seg_loss_integration.py asks of its losses."""
+    options = {} if loss == "lovasz_hinge" else {"from_logits": True}
+    before, after = segmented(keras_lossbox.get(loss, mode=mode, **options), mode)
+    assert before < 0.6
+    assert after == 1
+
+
+@pytest.mark.matrix
+def test_centerlines_alone_do_not_segment():
+    """The loss does not see how wide a region is. With `Dice` it segments."""
+    alone = keras_lossbox.CenterlineDice(from_logits=True)
+    assert segmented(alone, "binary")[1] < 0.95
+    assert segmented(keras_lossbox.Dice(from_logits=True) + alone, "binary")[1] == 1
