@@ -1,0 +1,100 @@
+"""docs/changing_a_loss.md: training in phases, each with a loss of its own."""
+
+import pathlib
+import re
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import keras_lossbox as box
+
+PAGE = (pathlib.Path(__file__).parents[2] / "docs" / "changing_a_loss.md").read_text()
+LOSSES = [box.BinaryFocalCrossentropy(gamma=gamma, from_logits=True) for gamma in (0.0, 2.0)]
+BATCH, EPOCHS = 8, 2  # of each phase
+
+
+def data():
+    rng = np.random.default_rng(1)
+    return rng.normal(size=(20, 4)).astype("float32"), (rng.random((20, 3)) < 0.4).astype("float32")
+
+
+def model_of(loss, optimizer):
+    keras.utils.set_random_seed(3)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    model.compile(optimizer, loss=loss)
+    return model
+
+
+def fit(model, phase):
+    begin = phase * EPOCHS
+    x, y = data()
+    model.fit(x, y, batch_size=BATCH, initial_epoch=begin, epochs=begin + EPOCHS, shuffle=False, verbose=0)
+
+
+def test_the_example_runs(capsys):
+    [block] = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    exec(compile(block, "changing_a_loss.md", "exec"), {"__name__": "page"})
+    [expected] = re.findall(r"# -> (.*)", block)
+    assert capsys.readouterr().out.strip() == expected
+
+
+def adam(weights, gradients, state, rate=0.01):
+    """Adam as Kingma and Ba wrote it, in float64, with Keras's place for ε."""
+    state["t"] += 1
+    step = rate * np.sqrt(1 - 0.999 ** state["t"]) / (1 - 0.9 ** state["t"])
+    for i, gradient in enumerate(gradients):
+        state["m"][i] = 0.9 * state["m"][i] + 0.1 * gradient
+        state["v"][i] = 0.999 * state["v"][i] + 0.001 * gradient**2
+        weights[i] = weights[i] - step * state["m"][i] / (np.sqrt(state["v"][i]) + 1e-7)
+
+
+def focal_slope(y, z, gamma):
+    """The slope of the mean of -(1 - p_t)^γ log p_t in the logits."""
+    sign = 2 * y - 1
+    p = 1 / (1 + np.exp(-sign * z))
+    return sign * (gamma * p * (1 - p) ** gamma * np.log(p) - (1 - p) ** (gamma + 1)) / z.size
+
+
+def by_hand(weights):
+    x, y = (array.astype("float64") for array in data())
+    weights = [weight.astype("float64") for weight in weights]
+    state = {"t": 0, "m": [0.0, 0.0], "v": [0.0, 0.0]}
+    for gamma in (0.0, 2.0):
+        for start in list(range(0, 20, BATCH)) * EPOCHS:
+            of_batch, labels = x[start : start + BATCH], y[start : start + BATCH]
+            slope = focal_slope(labels, of_batch @ weights[0] + weights[1], gamma)
+            adam(weights, [of_batch.T @ slope, slope.sum(0)], state)
+    return weights
+
+
+def test_two_phases_are_one_loop():
+    """The optimizer's moments go on; the oracle is a loop in float64."""
+    optimizer = keras.optimizers.Adam(0.01)
+    model = model_of(LOSSES[0], optimizer)
+    expected = by_hand(model.get_weights())
+    fit(model, 0)
+    model.compile(optimizer, loss=LOSSES[1])
+    fit(model, 1)
+    for found, right in zip(model.get_weights(), expected, strict=True):
+        np.testing.assert_allclose(found, right, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("saved_in", [0, 1])
+def test_a_file_holds_the_loss_of_its_phase_and_goes_on(saved_in, tmp_path):
+    model = model_of(LOSSES[0], keras.optimizers.Adam(0.01))
+    again = None
+    for phase, loss in enumerate(LOSSES):
+        model.compile(model.optimizer, loss=loss)
+        if again is not None:
+            again.compile(again.optimizer, loss=loss)
+            fit(again, phase)
+        fit(model, phase)
+        if phase == saved_in:
+            model.save(tmp_path / "model.keras")
+            again = keras.saving.load_model(tmp_path / "model.keras")
+            assert again.loss.get_config() == loss.get_config()
+            assert int(ops.convert_to_numpy(again.optimizer.iterations)) == 3 * EPOCHS * (phase + 1)
+    for found, expected in zip(again.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(found, expected)
