@@ -258,6 +258,9 @@ RECORDED = {
     'monai.GeneralizedDiceLoss(softmax=True, to_onehot_y=True, smooth_nr=0.0, smooth_dr=0.0)(maps, few)': (
         0.666722669056296, -0.05364961197335965,
     ),
+    'monai.DiceCELoss(softmax=True, to_onehot_y=True)(maps, ids)': (2.3106493934560017, -0.1933888553739917),
+    'smp.FocalLoss("binary")(z, y)': (0.5768516213043076, 0.16610746727651154),
+    'smp.SoftBCEWithLogitsLoss(smooth_factor=0.1)(z, y)': (0.9680362344911199, 0.14079658487889773),
     'monai.DiceLoss(soft_label=True)(q, soft)': (0.45944293651928536, 0.04340364927796366),
     'monai.SoftclDiceLoss(sigmoid=True, smooth=1e-12, smooth_nr=0.0, smooth_dr=0.0)(z, y)': (
         0.6854560322076353, 0.18018145557908033,
@@ -371,7 +374,7 @@ def test_keras(theirs, ours):
 
 def test_the_page_is_complete():
     text = {heading: " ".join(ours for _, ours in rows(heading)) for heading in [*OF_PYTORCH, "Keras"]}
-    assert [len(rows(heading)) for heading in text] == [14, 14, 9, 5]
+    assert [len(rows(heading)) for heading in text] == [15, 16, 9, 5]
     for loss in set(LOSSES) - {"mcc"}:  # whose number is scikit-learn's
         assert keras_lossbox.available()[loss].__name__ + "(" in " ".join(text.values())
     assert "`MCC`" in PAGE
