@@ -15,6 +15,7 @@ PARTS = {
     "scaling": "time per element from 1e5 to 1e7 elements",
     "fit": "steps per second of model.fit on a small model",
     "large_vocabulary": "LinearHead against Dense: time and memory of a fit step (long, so not part of `all`)",
+    "pairs": "memory and time of losses over pairs against the number of samples (not part of `all`)",
     "operations": "how many operations each loss is made of (not part of `all`)",
 }
 ALL = ("timing", "memory", "scaling", "fit")
