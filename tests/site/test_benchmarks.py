@@ -46,6 +46,17 @@ def test_smallest_run_prints_a_table_and_writes_json(tmp_path):
         assert cell["target"]["at_most"] == (1.2 if cell["mode"] == "eager" else 1.05)
 
 
+@pytest.mark.matrix
+@pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="peaks are read from Linux's /proc")
+def test_a_line_of_the_growth_with_samples():
+    command = [sys.executable, "-m", "benchmarks.pairs", "SupCon", "64"]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ}, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    line = json.loads(done.stdout.splitlines()[-1])
+    assert line["bytes"] > 0
+    assert line["seconds"] > 0
+
+
 def test_loss_is_a_name_or_the_beginning_of_names(benchmark_modules, capsys):
     from benchmarks import __main__ as command
 
