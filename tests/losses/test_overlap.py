@@ -397,6 +397,9 @@ def test_the_minimum_is_least_where_the_prediction_is_the_soft_label(rng):
     assert abs(value) < 1e-6
     np.testing.assert_allclose(gradient, 0, atol=1e-6)
     assert np.max(np.abs(value_and_gradient(lambda p: of_product(y, p), y)[1])) > 1e-2
+    for squarable in SQUARABLE:
+        with pytest.raises(ValueError, match="`intersection=.minimum.` is not for squares.*Received: .*squared=True"):
+            build(squarable, intersection="minimum", squared=True)
 
 
 @pytest.mark.parametrize("loss", LOSSES)

@@ -55,7 +55,10 @@ class Overlap(Loss):
                 f"classes. Received: {given[0]}={getattr(self, given[0])!r}"
             )
         if self.squared and self.intersection == "minimum":
-            raise ValueError('`intersection="minimum"` needs `squared=False`: with squares Σ p y is what fits')
+            raise ValueError(
+                '`intersection="minimum"` is not for squares, to which Σ p y belongs. '
+                f"Received: intersection={self.intersection!r}, squared={self.squared}"
+            )
 
     def targets(self, y_pred):
         hint = ' For integer labels of several classes: mode="multiclass".'
