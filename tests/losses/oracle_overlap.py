@@ -79,7 +79,7 @@ def overlap(
                 region = p[..., c][:, group][:, keep], y[..., c][group][keep], often[..., c][group][keep]
                 weight = 1.0 if class_weight is None else np.broadcast_to(class_weight, (size,))[c]
                 weight *= include_background or c > 0
-                weight *= classes == "all" or region[1].sum() > 0
+                weight *= c in classes if isinstance(classes, list) else classes == "all" or region[1].sum() > 0
                 regions.append(region)
                 weights.append(weight)
             values[:, group] = of_regions(regions, weights)[:, None]
@@ -101,30 +101,41 @@ def of_score(score, log_loss):
     return -np.log(score + (np.maximum(real(score), FLOOR) - real(score))) if log_loss else 1 - score
 
 
-def sums(region, squared=False):
+def shared(p, y, intersection):
+    """p y, or the smaller of the two (Wang 2023, 2303.16296); where they are equal, half of each."""
+    if intersection == "product":
+        return p * y
+    return np.where(real(p) < y, p, np.where(real(p) > y, y, (p + y) / 2))
+
+
+def sums(region, squared, intersection):
     p, y, w = region
     exponent = 2 if squared else 1
-    return (w * p * y).sum(-1), (w * p**exponent).sum(-1), (w * y**exponent).sum(-1)
+    return (w * shared(p, y, intersection)).sum(-1), (w * p**exponent).sum(-1), (w * y**exponent).sum(-1)
 
 
-def dice(y_true, y_pred, sample_weight=None, smooth=0.0, squared=False, log_loss=False, **options):
+def dice(
+    y_true, y_pred, sample_weight=None, smooth=0.0, squared=False, log_loss=False, intersection="product", **options
+):
     """Milletari 2016 (1606.04797): 2 Σpy / (Σp² + Σy²), or without the squares."""
 
     def of_regions(regions, weights):
         losses = []
-        for common, predicted, true in (sums(region, squared) for region in regions):
+        for common, predicted, true in (sums(region, squared, intersection) for region in regions):
             losses.append(of_score(divided(2 * common + smooth, predicted + true + smooth), log_loss))
         return mean_over_classes(losses, weights)
 
     return overlap(of_regions, y_true, y_pred, sample_weight, **options)
 
 
-def jaccard(y_true, y_pred, sample_weight=None, smooth=0.0, squared=False, log_loss=False, **options):
+def jaccard(
+    y_true, y_pred, sample_weight=None, smooth=0.0, squared=False, log_loss=False, intersection="product", **options
+):
     """Rahman & Wang 2016: intersection over union."""
 
     def of_regions(regions, weights):
         losses = []
-        for common, predicted, true in (sums(region, squared) for region in regions):
+        for common, predicted, true in (sums(region, squared, intersection) for region in regions):
             losses.append(of_score(divided(common + smooth, predicted + true - common + smooth), log_loss))
         return mean_over_classes(losses, weights)
 
@@ -132,7 +143,15 @@ def jaccard(y_true, y_pred, sample_weight=None, smooth=0.0, squared=False, log_l
 
 
 def generalized_dice(
-    y_true, y_pred, sample_weight=None, smooth=0.0, squared=False, log_loss=False, weight="square", **options
+    y_true,
+    y_pred,
+    sample_weight=None,
+    smooth=0.0,
+    squared=False,
+    log_loss=False,
+    intersection="product",
+    weight="square",
+    **options,
 ):
     """Sudre 2017 (1707.03237): weights 1/(Σy)², of an absent class the largest; `smooth` in units of that largest.
 
@@ -141,7 +160,7 @@ def generalized_dice(
     weight_of = {"square": lambda size: 1 / size**2, "simple": lambda size: 1 / size, "uniform": lambda size: 1.0}
 
     def of_regions(regions, weights):
-        triples = [sums(region, squared) for region in regions]
+        triples = [sums(region, squared, intersection) for region in regions]
         rarity = [weight_of[weight](true) if true > 0 else None for *_, true in triples]
         largest = max([r for r, w in zip(rarity, weights, strict=True) if r is not None and w > 0], default=1.0)
         scale = [w * (largest if r is None else r) for w, r in zip(weights, rarity, strict=True)]
@@ -168,14 +187,24 @@ def mcc(y_true, y_pred, sample_weight=None, **options):
 
 
 def focal_tversky(
-    y_true, y_pred, sample_weight=None, alpha=0.3, beta=0.7, gamma=0.75, smooth=0.0, log_loss=False, **options
+    y_true,
+    y_pred,
+    sample_weight=None,
+    alpha=0.3,
+    beta=0.7,
+    gamma=0.75,
+    smooth=0.0,
+    log_loss=False,
+    intersection="product",
+    **options,
 ):
     """Salehi 2017 (1706.05721) eq. 3 from TP, FP and FN; Abraham 2018 (1810.07842): the power of each class's loss."""
 
     def of_regions(regions, weights):
         losses = []
         for p, y, w in regions:
-            tp, fp, fn = (w * p * y).sum(-1), (w * p * (1 - y)).sum(-1), (w * (1 - p) * y).sum(-1)
+            both = shared(p, y, intersection)
+            tp, fp, fn = ((w * counted).sum(-1) for counted in (both, p - both, y - both))
             score = divided(tp + smooth, tp + alpha * fp + beta * fn + smooth)
             losses.append(power(of_score(score, log_loss), gamma))
         return mean_over_classes(losses, weights)
