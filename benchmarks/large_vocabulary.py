@@ -4,13 +4,11 @@
 """
 
 import json
-import os
 import statistics
-import subprocess
 import sys
 import time
 
-from benchmarks import report
+from benchmarks import processes, report
 from benchmarks.memory import _status
 
 TITLE = "A fit step of a large vocabulary"
@@ -50,20 +48,10 @@ def run(options, console):
 
 def _measured(who, mode, rows, classes, rounds):
     """Time and peak memory, each from a process of its own."""
-    # As in memory.py: freed arrays go back to the system at once, so that the peak is what a step holds.
-    frugal = {"TF_ENABLE_ONEDNN_OPTS": "0", "MALLOC_MMAP_THRESHOLD_": str(2**20)}
     arguments = [who, mode, str(rows), str(classes)]
-    timed = _in_own_process({}, "time", *arguments, str(rounds))
-    peak = _in_own_process(frugal, "memory", *arguments, "1")
+    timed = processes.figures_of("large_vocabulary", {}, "time", *arguments, str(rounds))
+    peak = processes.figures_of("large_vocabulary", processes.FRUGAL, "memory", *arguments, "1")
     return {"seconds": timed["seconds"], "loss": timed["loss"], "bytes": peak["bytes"]}
-
-
-def _in_own_process(environment, *arguments):
-    command = [sys.executable, "-m", "benchmarks.large_vocabulary", *arguments]
-    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command[2:])} ended with {done.returncode}: {done.stderr[-500:]}")
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def _child(what, who, mode, rows, classes, rounds):

@@ -8,7 +8,7 @@ import os
 import statistics
 from concurrent import futures
 
-from benchmarks import report, rows, steps
+from benchmarks import processes, report, rows, steps
 
 TITLE = "Peak memory of loss + gradient above the inputs, in multiples of y_pred"
 COPY = "copy"  # a contender whose peak is known: one copy of y_pred
@@ -21,9 +21,8 @@ def run(options, console):
         console.print("[yellow]memory: needs Linux's /proc/self/clear_refs; not measured here")
         return []
     # Children are forked from a server that has imported TensorFlow and done nothing else: a process of its own in
-    # tenths of a second instead of seconds. The variables, which only that server reads, let freed arrays go back to
-    # the system at once: oneDNN's allocator keeps them, and a step that was given one would seem to need no memory.
-    os.environ |= {"TF_ENABLE_ONEDNN_OPTS": "0", "MALLOC_MMAP_THRESHOLD_": str(2**20)}
+    # tenths of a second instead of seconds. Only that server reads the variables.
+    os.environ |= processes.FRUGAL
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["benchmarks.rows"])
     results, jobs, copies = [], [], {}
@@ -88,7 +87,7 @@ def _child(sender, name, mode, contender, shape):
 
 def peak_above_inputs(name, mode, contender, shape):
     """The peak of the first step of this shape, less what the process held before, over the size of y_pred."""
-    row = next(row for row in rows.ROWS if row.name == name)
+    row = rows.named(name)
     y_true, y_pred = steps.tensors(row, shape)
     function = _copy(mode) if contender == COPY else steps.step(row.contenders()[contender], mode, (y_true, y_pred))
     small = (*(min(size, 4) for size in shape[:-1]), shape[-1])
@@ -135,7 +134,7 @@ def _finish(result, console):
     for note in result["notes"]:
         place = f"{result['loss']}, {result['size']}, {result['mode']}"
         console.print(f"[bold yellow]WARNING[/] {place}: {note}", highlight=False)
-    row = next(row for row in rows.ROWS if row.name == result["loss"])
+    row = rows.named(result["loss"])
     own = peaks["box"]
     result["box_to"] = {name: own / peak for name, peak in peaks.items() if own and peak and name != "box"}
     ratios = result["box_to"] | ({"y_pred": own} if own else {})

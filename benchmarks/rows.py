@@ -527,3 +527,8 @@ ROWS += [
 ]
 if hasattr(box, "LovaszHinge"):
     ROWS.append(Row("LovaszHinge", yes_no_logits, box.LovaszHinge(mode="multilabel"), None, None, sizes=IMAGES))
+
+
+def named(name):
+    """The row of that name."""
+    return next(row for row in ROWS if row.name == name)
