@@ -199,13 +199,8 @@ def test_another_axis(logits, labels, rng):
     compare(found, expected(plain, y, logits))
 
 
-@pytest.mark.parametrize(
-    "loss, mode",
-    [
-        param if index % 4 == 0 else pytest.param(*param.values, marks=[pytest.mark.matrix], id=param.id)
-        for index, param in enumerate(every(LOSSES))
-    ],
-)
+@pytest.mark.one_in(4)
+@pytest.mark.parametrize("loss, mode", every(LOSSES))
 def test_gradient_penalty(loss, mode, logits, labels, rng):
     """The second derivative, in one direction, against the difference of the formula's float64 gradients."""
     formula = LOSSES[loss]

@@ -18,7 +18,7 @@ import keras
 import numpy as np
 import pytest
 from backends import BACKEND
-from cases import LAST_OF_CLASS, MAIN_CASES, is_last_of_family, is_typical
+from cases import LAST_OF_CLASS, LONG, MAIN_CASES, is_last_of_family, is_typical
 
 if BACKEND != "tensorflow":
     pytest.skip("graphs, XLA and policies of TensorFlow; the contract covers this backend", allow_module_level=True)
@@ -31,7 +31,6 @@ POLICIES = {  # of the layers: (dtype of y_pred, tolerance of the gradient, whic
     "mixed_bfloat16": ("bfloat16", 1e-2),
     "float64": ("float64", 1e-10),
 }
-LONG = [pytest.mark.matrix]
 MAIN_CLASSES = list({case.cls: case for case in reversed(MAIN_CASES)}.values())[::-1]  # the defaults of each class
 OF_FAMILIES = list({case.cls.__module__: case for case in reversed(MAIN_CLASSES)}.values())[::-1]  # of each the first
 OF_KINDS = list({(type(case.declared), case.kind): case for case in reversed(OF_FAMILIES)}.values())[::-1]
@@ -54,7 +53,7 @@ def cells(cases, things, samples, one_in=1):
     cells = []
     for (n, case), (m, thing) in itertools.product(enumerate(cases), enumerate(things)):
         in_sample, in_long_part = (str(case), thing) in sample, (n + m) % one_in == 0
-        marks = [] if in_sample else LONG if in_long_part else [*LONG, pytest.mark.exhaustive]
+        marks = [] if in_sample else [LONG] if in_long_part else [LONG, pytest.mark.exhaustive]
         cells.append(pytest.param(case, thing, id=f"{case}-{thing}", marks=marks))
     return cells
 

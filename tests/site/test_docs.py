@@ -38,17 +38,27 @@ def test_docstring_has_its_parts_in_order(name):
         assert re.search(rf"\b{option}\b", doc), f"the docstring does not speak of {option}"
 
 
+def run_blocks(page, namespace, capsys):
+    """The Python of a page, one block after another: what each has to print, by `# -> …` in it, and what it prints."""
+    for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(compile(block, "page", "exec"), namespace)
+        yield [line.strip() for line in re.findall(r"# -> (.*)", block)], capsys.readouterr().out
+
+
 def test_readme_blocks_run(tmp_path, capsys, monkeypatch):
-    """One after another in one namespace, as a reader would; an output beside `#` that begins with `->` is checked."""
-    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert len(blocks) >= 3
-    namespace = {"__name__": "readme"}
+    """In one namespace, as a reader would."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(keras.saving.get_custom_objects(), "Custom>Pinball", None)  # other tests have one of that name
-    for block in blocks:
-        exec(compile(block, "README.md", "exec"), namespace)
-        for line in re.findall(r"# -> (.*)", block):
-            assert line.strip() in capsys.readouterr().out
+    blocks = list(run_blocks(README, {"__name__": "readme"}, capsys))
+    assert len(blocks) >= 3
+    for expected, printed in blocks:
+        assert all(line in printed for line in expected)
+
+
+def test_the_example_of_phases_runs(capsys):
+    page = (ROOT / "docs" / "changing_a_loss.md").read_text()
+    [([expected], printed)] = run_blocks(page, {"__name__": "page"}, capsys)
+    assert printed.strip() == expected
 
 
 def test_readme_table_is_the_registry():
