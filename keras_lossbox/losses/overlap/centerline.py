@@ -91,7 +91,7 @@ def dilation(x, axes):
 
 
 def smaller(x, y):
-    """The minimum. (`keras.ops.minimum` rounds float64 to float32 on PyTorch.)"""
+    """The minimum. (`ordered` would also share the gradient of ties; `keras.ops.minimum` rounds on PyTorch.)"""
     return ops.where(x < y, x, y)
 
 
