@@ -267,52 +267,84 @@ def weighted_and_masked(name, rng):
     return lambda loss: lambda x: loss(groups, with_mask(x, mask), weights), x
 
 
-SHORT = [("eager", *CHUNKED[0]), ("eager", *CHUNKED[3]), ("eager", *CHUNKED[7]), ("graph", *CHUNKED[0])]
+MODES_OF_SIZES = [*((mode, False) for mode in MODES), ("graph", True), ("xla", True)]  # unknown_batch
+SHORT = [("eager", False, *loss) for loss in (CHUNKED[0], CHUNKED[3], CHUNKED[7])]
+SHORT += [("graph", unknown_batch, *CHUNKED[0]) for unknown_batch in (False, True)]
 
 
 @on_tensorflow
 @pytest.mark.one_in(1, long=3)
 @pytest.mark.parametrize(
-    "mode, name, options",
-    by_default(lambda *case: case in SHORT, [(mode, *loss) for mode in MODES for loss in CHUNKED]),
+    "mode, unknown_batch, name, options",
+    by_default(lambda *case: case in SHORT, [(*mode, *loss) for mode in MODES_OF_SIZES for loss in CHUNKED]),
     ids=str,
 )
-def test_chunks_of_anchors_are_the_whole(mode, name, options, rng, monkeypatch):
+def test_chunks_of_anchors_are_the_whole(mode, unknown_batch, name, options, rng, monkeypatch):
     of, x = weighted_and_masked(name, rng)
     for reduction in ("mean", "sum_by_nonzero_weights"):
         total = of(box.get(name, reduction=reduction, dtype=PRECISE, **options))
         value, gradient = value_and_gradient(total, x)
         with monkeypatch.context() as lower:
             lowered(lower)
-            found = value_and_gradient(total, x, mode=mode)
+            found = value_and_gradient(total, x, mode, unknown_batch)
         np.testing.assert_allclose(found[0], value, rtol=1e-6)
         np.testing.assert_allclose(found[1], gradient, rtol=1e-6, atol=1e-7)
 
 
 @on_tensorflow
-@pytest.mark.parametrize("graph", by_default(lambda graph: not graph, [False, True]))
-@pytest.mark.parametrize("name, options", [CHUNKED[0]], ids=str)
-def test_second_derivatives_through_chunks(name, options, graph, rng, monkeypatch):
+@pytest.mark.one_in(6, long=2)
+@pytest.mark.parametrize("many", [True, False])
+@pytest.mark.parametrize("mode, unknown_batch", MODES_OF_SIZES)
+def test_second_and_third_derivatives_through_chunks(mode, unknown_batch, many, rng, monkeypatch):
     import tensorflow as tf
 
-    of, x = weighted_and_masked(name, rng)
-    total, direction = of(box.get(name, dtype=PRECISE, **options)), tf.constant(rng.normal(size=x.shape))
+    of, x = weighted_and_masked("nt_xent", rng)
+    total, direction = of(box.NTXent(dtype=PRECISE)), tf.constant(rng.normal(size=x.shape))
 
-    def second(x):
-        with tf.GradientTape() as outer:
-            outer.watch(x)
-            with tf.GradientTape() as inner:
-                inner.watch(x)
-                value = total(x)
-            along = tf.reduce_sum(inner.gradient(value, x) * direction)
-        return outer.gradient(along, x)
+    def along(function):
+        def derivative(x):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                value = function(x)
+            return tf.reduce_sum(tape.gradient(value, x) * direction)
+
+        return derivative
 
     x = np.nan_to_num(x)
-    expected = second(tf.constant(x))
-    assert np.any(expected)
+    for function in (along(total), along(along(total))):
+        expected = value_and_gradient(function, x)
+        assert np.any(expected[1])
+        with monkeypatch.context() as lower:
+            if many:
+                lowered(lower)
+            found = value_and_gradient(function, x, mode, unknown_batch)
+        np.testing.assert_allclose(found[1], expected[1], rtol=1e-6, atol=1e-9)
+
+
+@on_tensorflow
+@pytest.mark.one_in(5, long=1)
+@pytest.mark.parametrize("count, at_once", [(17, 4), (16, 4), (3, 3), (1, 1), (0, 0)], ids=str)
+def test_as_many_rows_at_once_as_said(count, at_once, rng, monkeypatch):
+    """In one graph for all sizes, which the run knows: `MOST_PAIRS` at once, and else chunks."""
+    import tensorflow as tf
+
+    class Watched(box.SupCon):
+        def formula(self, pairs):
+            rows = tf.numpy_function(
+                lambda rows: seen.append(int(rows)) or rows, [tf.shape(pairs.anchors)[0]], tf.int32
+            )
+            values, defined = super().formula(pairs)
+            return values + tf.cast(0 * tf.reshape(rows, []), values.dtype), defined
+
     lowered(monkeypatch)
-    found = (tf.function(second) if graph else second)(tf.constant(x))
-    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-9)
+    monkeypatch.setattr(chunks, "MOST_PAIRS", 3 * 3)
+    seen, loss = [], Watched()
+    x, labels = rng.normal(size=(count, 3)).astype("float32"), (np.arange(count) % 2).astype("int32")
+    unknown = tf.function(loss, input_signature=[tf.TensorSpec((None,), "int32"), tf.TensorSpec((None, 3))])
+    np.testing.assert_allclose(unknown(labels, x), loss(labels, x), rtol=1e-6)
+    in_graph = seen[: len(seen) // 2]
+    assert max(in_graph, default=0) == at_once, seen
+    assert count <= sum(in_graph) < count + max(at_once, 1)
 
 
 @on_tensorflow
