@@ -797,6 +797,21 @@ class IoU(Loss):
         dtype: DType = None,
     ) -> None: ...
 
+class JSDCrossentropy(Loss):
+    alpha: Any
+    from_logits: Any
+    label_smoothing: Any
+    def __init__(
+        self,
+        alpha: float = 12.0,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+    ) -> None: ...
+
 class Jaccard(Loss):
     smooth: Any
     squared: Any
@@ -1319,6 +1334,21 @@ class Quantile(Loss):
         *,
         delta: float | None = None,
         axis: int | None = -1,
+    ) -> None: ...
+
+class RDrop(Loss):
+    alpha: Any
+    from_logits: Any
+    label_smoothing: Any
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
     ) -> None: ...
 
 class RootMeanSquaredError(Loss):

@@ -237,7 +237,7 @@ class Case:
             return y_pred.shape[:1]
         if self.kind == "lists":
             return y_pred.shape[:-1]
-        if self.kind in ("tuples", "matches"):
+        if self.kind in ("tuples", "matches", "views"):
             return y_pred.shape[:-2]
         return y_pred.shape if self.build().targets(y_pred).axis is None else y_pred.shape[:-1]
 
@@ -286,7 +286,7 @@ class Case:
     def extremes(self, y_pred):
         """Predictions of the shape of y_pred, but as far off as they may be."""
         if self.takes_probabilities:
-            return np.eye(CLASSES, dtype="float32")[np.resize([0, 1, 2, 2, 1, 0], len(y_pred))]
+            return np.eye(CLASSES, dtype="float32")[np.resize([0, 1, 2, 2, 1, 0], y_pred.shape[:-1])]
         return (self.real.extremes(y_pred.shape) if self.is_real else np.sign(y_pred) * 1e4).astype("float32")
 
     def data(self, rng, shape=(6,), dtype="float32", outputs=CLASSES):

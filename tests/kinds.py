@@ -42,6 +42,8 @@ class Real:
             return "repeated"
         if isinstance(self.data, targets.Survival):
             return "events"
+        if isinstance(self.data, targets.Views):
+            return "views"
         if isinstance(self.data, targets.Pairs):
             return "groups"
         if isinstance(self.data, targets.Tuples):
@@ -96,6 +98,10 @@ class Real:
             return labels.astype(float), rng.normal(0, 1.5, (*shape, outputs))
         if self.kind == "distances":
             return rng.random((*shape, outputs)) < 0.4, np.abs(rng.normal(0, 1.5, (*shape, outputs)))
+        if self.kind == "views":
+            z = rng.normal(0, 0.8, (*shape, 2, outputs))  # of small probabilities the difference quotient is off
+            softmax = np.exp(z) / np.sum(np.exp(z), -1, keepdims=True)
+            return rng.integers(0, outputs, shape), z if self.data.from_logits else softmax
         if self.kind in ("tuples", "matches"):
             y_true = rng.integers(0, 2, shape)
             if self.kind == "matches" and self.data.several:

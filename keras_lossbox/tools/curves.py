@@ -30,7 +30,7 @@ MOST_CLASSES = 10  # that are drawn one by one, where they have weights of their
 # shows the loss.
 _KINDS_BY_NAME = {
     **dict.fromkeys(["MeanAbsolutePercentageError", "MeanSquaredLogarithmicError", "Poisson"], "positive"),
-    **dict.fromkeys(["CosineSimilarity", "Circle", "CTC", "ProxyAnchor", "CenterlineDice"]),
+    **dict.fromkeys(["CosineSimilarity", "Circle", "CTC", "ProxyAnchor", "CenterlineDice", "RDrop", "JSDCrossentropy"]),
 }
 _KINDS = {
     targets.Regions: "pixels",

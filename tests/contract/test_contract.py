@@ -184,7 +184,7 @@ def test_python_lists_are_arrays(case, rng):
 @every_case()
 def test_aligns_one_output_per_sample(case, rng):
     several = ("one_hot", "indices", "ordered", "repeated", "places", "boxes", "events", "groups", "tuples", "matches")
-    if case.kind in (*several, "lists", "images") or any(
+    if case.kind in (*several, "lists", "images", "views") or any(
         isinstance(v, list) or (name, v) == ("scope", "sample") for name, v in case.inner.options.items()
     ):
         pytest.skip("takes at least two classes, labels, embeddings or items, or a label for each number of an option")

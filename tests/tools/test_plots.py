@@ -68,7 +68,15 @@ def every_loss():
 OF_EMBEDDINGS = tuple(cls for cls in box.available().values() if ".similarity." in cls.__module__)
 OF_IMAGES = (box.SSIM, box.MultiScaleSSIM, box.GradientDifference)
 # no line through the predictions of one sample shows it
-NO_PICTURE = (box.CosineSimilarity, box.CTC, box.CenterlineDice, *OF_EMBEDDINGS, *OF_IMAGES)
+NO_PICTURE = (
+    box.CosineSimilarity,
+    box.CTC,
+    box.CenterlineDice,
+    box.RDrop,
+    box.JSDCrossentropy,
+    *OF_EMBEDDINGS,
+    *OF_IMAGES,
+)
 
 
 @pytest.mark.one_in(3)

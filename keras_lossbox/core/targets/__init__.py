@@ -4,7 +4,7 @@ A loss declares its kind once, in `targets`; alignment, masks, the check of labe
 by it.
 """
 
-from keras_lossbox.core.targets.classes import Binary, Classes, Cosines, Ordered, Regions, Sequences, Signs
+from keras_lossbox.core.targets.classes import Binary, Classes, Cosines, Ordered, Regions, Sequences, Signs, Views
 from keras_lossbox.core.targets.pairs import Distances, Matches, Pairs, Tuples
 from keras_lossbox.core.targets.real import (
     Boxes,
@@ -39,4 +39,5 @@ __all__ = [
     "Survival",
     "Tuples",
     "Unaligned",
+    "Views",
 ]

@@ -89,6 +89,36 @@ class Cosines(Classes):
 
 
 @dataclasses.dataclass(frozen=True)
+class Views(Real):
+    """One class out of several, predicted several times: y_pred is `(n, ..., views, classes)`, a row for each pass.
+
+    Labels are those of a sample, `(n, ...)`, `(n, ..., 1)` or `(n, ..., classes)`, and repeated for its views.
+    """
+
+    from_logits: bool | None = False
+    activation = "softmax"
+
+    def align(self, y_true: Any, y_pred: Any, sizes: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
+        if len(sizes) < 3 or y_pred.shape[-1] == 1:
+            raise ValueError(
+                "`y_pred` must hold several predictions of each sample, of two or more classes, (n, views, classes): "
+                f"`keras.ops.stack([first, second], axis=1)`. Received: y_pred.shape={tuple(y_pred.shape)}"
+            )
+        hint = (
+            " Labels are those of a sample: the shape of y_pred without the views, and for class indices the classes."
+        )
+        last_axis = len(y_true.shape) == len(sizes) - 1
+        if last_axis and y_true.shape[-1] != 1:
+            y_true = ops.cast(with_sizes(y_true, y_pred, (*sizes[:-2], sizes[-1]), hint), y_pred.dtype)
+            return ops.broadcast_to(ops.expand_dims(y_true, -2), sizes), y_pred, sizes
+        y_true = to_indices(with_sizes(ops.squeeze(y_true, -1) if last_axis else y_true, y_pred, sizes[:-2], hint))
+        return ops.broadcast_to(ops.expand_dims(y_true, -1), sizes[:-1]), y_pred, sizes
+
+    def domain(self, y_true: Any, sizes: Sequence[Any]) -> Domain | None:
+        return class_indices(y_true, sizes[-1], -1) if len(y_true.shape) < len(sizes) else None
+
+
+@dataclasses.dataclass(frozen=True)
 class Ordered(Real):
     """Ordered classes 0 ... K: the last axis of y_pred holds a logit for each of the K thresholds between them.
 
