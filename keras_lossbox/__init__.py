@@ -8,6 +8,7 @@ from keras_lossbox.core.batch import Batch, Values
 from keras_lossbox.core.loss import Loss
 from keras_lossbox.core.registry import __version__, available, get
 from keras_lossbox.layers import ContrastiveHead, CosineHead, LinearHead, OrdinalHead, ordinal_probabilities
+from keras_lossbox.layers.uncertainty_weighted import UncertaintyWeighted
 from keras_lossbox.metrics import DiceScore, IoUScore, MaskedMetric, MeanLoss, Perplexity
 from keras_lossbox.tools.diagnose import diagnose
 from keras_lossbox.tools.ordinal import ordinal_labels
@@ -27,6 +28,7 @@ __all__ = [
     "OrdinalHead",
     "Perplexity",
     "RetrievalEvaluator",
+    "UncertaintyWeighted",
     "Values",
     "__version__",
     "available",

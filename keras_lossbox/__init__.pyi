@@ -23,6 +23,7 @@ from keras_lossbox.layers import CosineHead as CosineHead
 from keras_lossbox.layers import LinearHead as LinearHead
 from keras_lossbox.layers import OrdinalHead as OrdinalHead
 from keras_lossbox.layers import ordinal_probabilities as ordinal_probabilities
+from keras_lossbox.layers.uncertainty_weighted import UncertaintyWeighted as UncertaintyWeighted
 from keras_lossbox.metrics import DiceScore as DiceScore
 from keras_lossbox.metrics import IoUScore as IoUScore
 from keras_lossbox.metrics import MaskedMetric as MaskedMetric

@@ -3,5 +3,6 @@
 from keras_lossbox.layers.cosine_head import ContrastiveHead, CosineHead
 from keras_lossbox.layers.linear_head import LinearHead
 from keras_lossbox.layers.ordinal_head import OrdinalHead, ordinal_probabilities
+from keras_lossbox.layers.uncertainty_weighted import UncertaintyWeighted
 
-__all__ = ["ContrastiveHead", "CosineHead", "LinearHead", "OrdinalHead", "ordinal_probabilities"]
+__all__ = ["ContrastiveHead", "CosineHead", "LinearHead", "OrdinalHead", "UncertaintyWeighted", "ordinal_probabilities"]
