@@ -3,8 +3,11 @@
     python tests/mutants.py --sample 60 --seed 1 [--seconds 3600] [core functions losses]
 
 A mutant is the package with one operator, comparison, number, boolean or branch of `where` exchanged, or one
-`stop_gradient` dropped. In a copy of the repository it meets the tests of the mutated file's room, `-x`, default marks;
-what these let pass is printed with its line, to be judged by a reader: equivalent, or a hole.
+`stop_gradient` dropped. In a copy of the repository it meets, one after the other until one fails: the default tests
+of the mutated file's room, those of what all losses have in common (signatures, files, saving), and the long ones of
+the room. What all let pass is printed with its line, to be judged by a reader: equivalent, or a hole.
+
+`--again FILE` takes those that survived by the output of an earlier run, in place of a sample.
 """
 
 import argparse
@@ -72,6 +75,16 @@ def tests_of(file):
     return [f"tests/losses/test_{file.stem}.py"]
 
 
+def stages(file):
+    """The arguments of pytest, one run after the other, until a test notices."""
+    common = [
+        f"tests/contract/test_{name}.py" for name in ("generated", "registry", "saving", "keras_own", "saved_files")
+    ]
+    yield tests_of(file)
+    yield common
+    yield [*tests_of(file), "-m", "not exhaustive"]
+
+
 def changes(node):
     """The mutants of one node: what is said of them, and a function that changes it."""
     kind = type(getattr(node, "op", None))
@@ -114,11 +127,16 @@ def main():
     parser.add_argument("rooms", nargs="*", default=["core", "functions", "losses"])
     parser.add_argument("--sample", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--again", metavar="FILE")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="after which no further mutant begins")
     options = parser.parse_args()
     files = [file for room in options.rooms for file in sorted((PACKAGE / room).rglob("*.py"))]
     found = [mutant for file in files for mutant in mutants(file)]
     chosen = random.Random(options.seed).sample(found, min(options.sample, len(found)))
+    if options.again:
+        lines = pathlib.Path(options.again).read_text().splitlines()
+        survived = {line.removeprefix("SURVIVED ") for line in lines if line.startswith("SURVIVED ")}
+        chosen = [mutant for mutant in found if text_of(mutant) in survived]
     begun, killed, survivors = time.monotonic(), 0, []
     with tempfile.TemporaryDirectory() as folder:
         copied = pathlib.Path(folder, "repository")
@@ -128,18 +146,29 @@ def main():
                 break
             place = copied / file.relative_to(ROOT)
             place.write_text(mutated(file, index, number))
-            command = [sys.executable, "-m", "pytest", "-xq", "-p", "no:cacheprovider", *tests_of(file)]
-            try:
-                run = subprocess.run(command, cwd=copied, env=environment(copied), capture_output=True, timeout=900)
-                survives = run.returncode == 0
-            except subprocess.TimeoutExpired:  # it has made a loop endless
-                survives = False
+            survives = all(passes(tests, copied) for tests in stages(file))
             place.write_text(file.read_text())
             killed += not survives
-            text = f"{file.relative_to(ROOT)}:{line}: {what}"
+            text = text_of((file, index, number, line, what))
             print("SURVIVED" if survives else "killed  ", text, flush=True)
             survivors += [text] * survives
     print(f"{killed} of {killed + len(survivors)} killed; {len(found)} there are", *survivors, sep="\n  ")
+
+
+def text_of(mutant):
+    """How a mutant is printed."""
+    file, _, _, line, what = mutant
+    return f"{file.relative_to(ROOT)}:{line}: {what}"
+
+
+def passes(tests, folder):
+    """Whether these tests notice nothing."""
+    command = [sys.executable, "-m", "pytest", "-xq", "-p", "no:cacheprovider", *tests]
+    try:
+        run = subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, timeout=900)
+    except subprocess.TimeoutExpired:  # the mutant has made a loop endless
+        return False
+    return run.returncode == 0
 
 
 def environment(folder):
