@@ -13,6 +13,7 @@ from keras_lossbox.metrics import DiceScore, IoUScore, MaskedMetric, MeanLoss, P
 from keras_lossbox.tools.diagnose import diagnose
 from keras_lossbox.tools.ordinal import ordinal_labels
 from keras_lossbox.tools.retrieval import RetrievalEvaluator, map_at_r, recall_at_k
+from keras_lossbox.tools.schedule import LossSchedule
 from keras_lossbox.tools.weights import class_balanced_weights, class_weight_from_labels, pos_weight_from_labels
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "IoUScore",
     "LinearHead",
     "Loss",
+    "LossSchedule",
     "MaskedMetric",
     "MeanLoss",
     "OrdinalHead",

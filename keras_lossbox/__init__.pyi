@@ -34,6 +34,7 @@ from keras_lossbox.tools.ordinal import ordinal_labels as ordinal_labels
 from keras_lossbox.tools.retrieval import RetrievalEvaluator as RetrievalEvaluator
 from keras_lossbox.tools.retrieval import map_at_r as map_at_r
 from keras_lossbox.tools.retrieval import recall_at_k as recall_at_k
+from keras_lossbox.tools.schedule import LossSchedule as LossSchedule
 from keras_lossbox.tools.weights import class_balanced_weights as class_balanced_weights
 from keras_lossbox.tools.weights import class_weight_from_labels as class_weight_from_labels
 from keras_lossbox.tools.weights import pos_weight_from_labels as pos_weight_from_labels

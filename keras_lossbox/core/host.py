@@ -132,6 +132,26 @@ def metrics_of(model):
     return getattr(record, "_user_metrics", None), getattr(record, "_user_weighted_metrics", None)
 
 
+def has_one_loss(model):
+    """Whether a model is compiled with a loss for its only output. (Each of several has a metric of its own.)"""
+    record = getattr(model, "_compile_loss", None)
+    several = isinstance(model.loss, (dict, list, tuple)) or len(getattr(model, "outputs", None) or [0]) > 1
+    return record is not None and not several and not record.metrics
+
+
+def exchange_loss(model, loss):
+    """Another loss for a compiled model of one output, whose optimizer and metrics stay.
+
+    `compile` would make the metrics anew, and they have no variables until data have been seen: JAX's step, which is
+    given all variables before it is traced, would not know of them.
+    """
+    record = model._compile_loss
+    model._compile_loss = type(record)(loss, record._user_loss_weights, output_names=record.output_names)
+    model._compile_config.config["loss"] = model.loss = loss
+    model.make_train_function(force=True)
+    model.make_test_function(force=True)
+
+
 @contextlib.contextmanager
 def added_losses_kept(model):
     """Brings back what `add_loss` and activity regularisers have left on a model: a call of its layers clears it."""

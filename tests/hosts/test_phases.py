@@ -1,4 +1,4 @@
-"""What docs/changing_a_loss.md says of training in phases, each with a loss of its own."""
+"""What docs/changing_a_loss.md says of training in phases, each with a loss of its own, and of `LossSchedule`."""
 
 import keras
 import numpy as np
@@ -87,3 +87,98 @@ def test_a_file_holds_the_loss_of_its_phase_and_goes_on(saved_in, tmp_path):
             assert int(ops.convert_to_numpy(again.optimizer.iterations)) == 3 * EPOCHS * (phase + 1)
     for found, expected in zip(again.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+# ---------------------------------------------------------------- LossSchedule
+
+
+def scheduled(model, schedule, begin=0, end=2 * EPOCHS, **options):
+    x, y = data()
+    callbacks = [box.LossSchedule(schedule), *options.pop("callbacks", ())]
+    options = {"batch_size": BATCH, "shuffle": False, "verbose": 0, "callbacks": callbacks} | options
+    return model.fit(x, y, initial_epoch=begin, epochs=end, **options).history
+
+
+def in_phases():
+    """The weights after a `fit` for each loss, compiled with the same optimizer."""
+    model = model_of(LOSSES[0], keras.optimizers.Adam(0.01))
+    for phase, loss in enumerate(LOSSES):
+        model.compile(model.optimizer, loss=loss)
+        fit(model, phase)
+    return model.get_weights()
+
+
+def by_epoch(epoch):
+    return LOSSES[0] if epoch < EPOCHS else box.BinaryFocalCrossentropy(gamma=2.0, from_logits=True)
+
+
+@pytest.mark.parametrize("schedule", [dict(zip((0, EPOCHS), LOSSES, strict=True)), {EPOCHS: LOSSES[1]}, by_epoch])
+def test_a_schedule_is_as_good_as_phases(schedule):
+    """To the last bit; metrics go on, and the validation has the loss of the moment."""
+    model, (x, y) = model_of(LOSSES[0], keras.optimizers.Adam(0.01)), data()
+    metric = box.MeanLoss(LOSSES[0], name="watched")
+    model.compile(model.optimizer, loss=LOSSES[0], metrics=[metric, "mae"])
+    history = scheduled(model, schedule, validation_data=(x, y))
+    for found, expected in zip(model.get_weights(), in_phases(), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert set(history) == {prefix + name for prefix in ("", "val_") for name in ("loss", "mae", "watched")}
+    assert all(np.isfinite(values).all() and len(values) == 2 * EPOCHS for values in history.values())
+    logits = ops.convert_to_numpy(model(x))
+    np.testing.assert_allclose(history["val_loss"][-1], float(LOSSES[1](y, logits)), rtol=1e-5)
+    np.testing.assert_allclose(history["val_watched"][-1], float(LOSSES[0](y, logits)), rtol=1e-5)
+    np.testing.assert_allclose(
+        model.evaluate(x, y, verbose=0, return_dict=True)["loss"], history["val_loss"][-1], rtol=1e-6
+    )
+    assert model.loss.get_config() == LOSSES[1].get_config()
+
+
+def test_a_model_saved_on_the_way_goes_on(tmp_path):
+    """In each epoch, with the loss of that epoch in the file; loaded, it ends as if it had never stopped."""
+    schedule = dict(zip((0, EPOCHS), LOSSES, strict=True))
+    model = model_of(LOSSES[0], keras.optimizers.Adam(0.01))
+    saving = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}.keras")
+    scheduled(model, schedule, callbacks=[saving])
+    for epoch in range(1, 2 * EPOCHS + 1):
+        again = keras.saving.load_model(tmp_path / f"{epoch}.keras")
+        assert again.loss.get_config() == LOSSES[epoch > EPOCHS].get_config()
+        scheduled(again, schedule, begin=epoch)
+        for found, expected in zip(again.get_weights(), model.get_weights(), strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.skipif(keras.config.backend() == "torch", reason="PyTorch traces nothing")
+def test_the_model_is_traced_again_only_for_another_loss():
+    class Counting(box.MeanSquaredError):
+        def call(self, y_true, y_pred):
+            calls.append(None)
+            return super().call(y_true, y_pred)
+
+    calls = []
+    model = model_of(Counting(), "sgd")
+    scheduled(model, lambda epoch: Counting(), end=1)
+    of_one = len(calls)
+    calls.clear()
+    model = model_of(Counting(), "sgd")
+    scheduled(model, lambda epoch: Counting(), end=4)
+    assert len(calls) == of_one
+
+
+@pytest.mark.parametrize(
+    "schedule", [{}, {"0": LOSSES[0]}, {-1: LOSSES[0]}, {True: LOSSES[0]}, LOSSES[0], [LOSSES[0]], "mse"]
+)
+def test_schedules_that_are_none(schedule):
+    with pytest.raises(ValueError, match="LossSchedule: `schedule` must be a dict of losses by the epoch"):
+        box.LossSchedule(schedule)
+
+
+def test_models_that_cannot_be_scheduled():
+    """Several outputs; no loss. Nothing of the model has changed."""
+    x = keras.Input((4,))
+    model = keras.Model(x, [keras.layers.Dense(3)(x), keras.layers.Dense(3)(x)])
+    model.compile("sgd", loss=["mse", "mse"])
+    rows, y = data()
+    with pytest.raises(
+        ValueError, match=r"LossSchedule: the model must .* one output. Received: a model with loss=.*'mse'"
+    ):
+        model.fit(rows, [y, y], verbose=0, callbacks=[box.LossSchedule({0: LOSSES[0]})])
+    assert list(model.loss) == ["mse", "mse"]

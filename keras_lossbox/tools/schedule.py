@@ -1,0 +1,82 @@
+"""`LossSchedule`: another loss from some epoch on, in one call of `fit`."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+
+from keras_lossbox.core import host
+
+
+class LossSchedule(keras.callbacks.Callback):
+    """Changes the loss of a model between epochs; the optimizer and the metrics go on as they are.
+
+    For a focal γ that grows, a term that warms up, one loss first and another later. The result is that of one `fit`
+    for each loss, compiled with the same optimizer. A model that is saved on the way has the loss of that moment;
+    loaded and given the same schedule and `initial_epoch`, it goes on. Each change traces the model again, which takes
+    seconds for a large one: so losses change with epochs, and not with steps.
+
+    Args:
+        schedule: a dict of losses by the epoch that each begins with, counted from 0 as `fit` does, or a function of
+            the epoch that returns its loss. A loss is anything that `compile` takes. Before the first epoch of a dict
+            the model keeps the loss that it was compiled with. A loss that equals the last one changes nothing.
+
+    The losses in the log are those of the moment: let `EarlyStopping` watch a metric that does not change, such as a
+    `MeanLoss`.
+
+    Raises:
+        ValueError: for a schedule of another form, or in `fit` for a model that is not compiled with a loss, or has
+            several outputs.
+
+    Example:
+
+    >>> import keras, keras_lossbox, numpy as np
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    >>> model.compile("sgd", keras_lossbox.BinaryCrossentropy(from_logits=True))
+    >>> focal = keras_lossbox.BinaryFocalCrossentropy(gamma=2.0, from_logits=True)
+    >>> schedule = keras_lossbox.LossSchedule({2: focal})
+    >>> _ = model.fit(np.ones((4, 2)), np.ones((4, 1)), epochs=3, callbacks=[schedule], verbose=0)
+    >>> model.loss
+    BinaryFocalCrossentropy(from_logits=True)
+
+    Reference: Bengio et al., Curriculum Learning, 2009, https://doi.org/10.1145/1553374.1553380
+    """
+
+    def __init__(self, schedule: Mapping[int, Any] | Callable[[int], Any]) -> None:
+        super().__init__()
+        if isinstance(schedule, Mapping):
+            right = bool(schedule) and all(type(epoch) is int and epoch >= 0 for epoch in schedule)
+        else:
+            right = callable(schedule) and not isinstance(schedule, (keras.losses.Loss, type))
+        if not right:
+            raise ValueError(
+                "LossSchedule: `schedule` must be a dict of losses by the epoch that each begins with, such as "
+                f"{{0: first, 5: second}}, or a function of the epoch that returns a loss. Received: {schedule!r}"
+            )
+        self.schedule = dict(schedule) if isinstance(schedule, Mapping) else schedule
+
+    def loss_at(self, epoch: int) -> Any:
+        """The loss of an epoch; None where the model's own stays."""
+        if not isinstance(self.schedule, dict):
+            return self.schedule(epoch)
+        begun = [first for first in self.schedule if first <= epoch]
+        return self.schedule[max(begun)] if begun else None
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Gives the model the loss of the epoch, where that is another one."""
+        loss = self.loss_at(epoch)
+        if loss is None or _is_same(loss, self.model.loss):
+            return
+        if not host.has_one_loss(self.model):
+            raise ValueError(
+                "LossSchedule: the model must be compiled with a loss, and have one output. "
+                f"Received: a model with loss={self.model.loss!r}"
+            )
+        host.exchange_loss(self.model, loss)
+
+
+def _is_same(loss, other):
+    """Whether it is the same loss, or one of the same class with the same options."""
+    if isinstance(loss, keras.losses.Loss) and type(loss) is type(other):
+        return loss is other or loss.get_config() == other.get_config()
+    return loss is other or (isinstance(loss, str) and loss == other)
