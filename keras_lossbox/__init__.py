@@ -9,6 +9,7 @@ from keras_lossbox.core.loss import Loss
 from keras_lossbox.core.registry import __version__, available, get
 from keras_lossbox.layers import ContrastiveHead, CosineHead, LinearHead, OrdinalHead, ordinal_probabilities
 from keras_lossbox.metrics import DiceScore, IoUScore, MaskedMetric, MeanLoss, Perplexity
+from keras_lossbox.tools.comparison import compare, suggest
 from keras_lossbox.tools.diagnose import diagnose
 from keras_lossbox.tools.ordinal import ordinal_labels
 from keras_lossbox.tools.retrieval import RetrievalEvaluator, map_at_r, recall_at_k
@@ -32,6 +33,7 @@ __all__ = [
     "available",
     "class_balanced_weights",
     "class_weight_from_labels",
+    "compare",
     "config",
     "diagnose",
     "get",
@@ -43,6 +45,7 @@ __all__ = [
     "pos_weight_from_labels",
     "recall_at_k",
     "replicas",
+    "suggest",
     "targets",
     "tf1",
 ]
