@@ -21,7 +21,7 @@ def description_of(plan, model):
         "epochs": training.epochs,
         "batch_size": training.batch_size,
         "patience": training.patience,
-        "optimizer": json.dumps(keras.optimizers.serialize(training.optimizer)["config"], default=str, sort_keys=True),
+        "optimizer": _options(training.optimizer),
         "test_size": data.test_size,
         "validation_size": data.validation_size,
         "preprocessing": "none" if data.preprocessing is None else repr(data.preprocessing),
@@ -30,6 +30,12 @@ def description_of(plan, model):
         ),
         "model": fingerprint(_architecture(model)),
     }
+
+
+def _options(optimizer):
+    """Class and options of an optimizer, without the name that Keras numbers."""
+    config = {name: value for name, value in optimizer.get_config().items() if name != "name"}
+    return f"{type(optimizer).__name__} {json.dumps(config, default=str, sort_keys=True)}"
 
 
 def _arrays(x):

@@ -63,7 +63,9 @@ class Record:
         if different:
             raise ValueError(
                 f"compare: `file` must be new or of this comparison. Received: {self.file}, of another one: "
-                + "; ".join(f"{name} is {found[name]!r} there, {self.header[name]!r} here" for name in different)
+                + "; ".join(
+                    f"{name} is {in_words(found[name])} there, {in_words(self.header[name])} here" for name in different
+                )
             )
 
     def _foreign(self):
@@ -84,6 +86,12 @@ class Record:
 def line_of(content):
     """A line of the file; NaN, which JSON does not have, as null."""
     return (json.dumps(without_nan(content), allow_nan=False, ensure_ascii=False) + "\n").encode()
+
+
+def in_words(value):
+    """A value of the first line, cut off where it gets long."""
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:197]}..."
 
 
 def without_nan(content):

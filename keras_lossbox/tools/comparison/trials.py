@@ -219,8 +219,10 @@ class Trainer:
 
 
 def predictions(model, x, batch_size):
-    """The predictions as an array."""
-    return np.asarray(model.predict(x, batch_size=batch_size, verbose=0), "float64")
+    """The predictions as an array; called and not `predict`ed, which would compile once more for each loss."""
+    starts = range(0, len(keras.tree.flatten(x)[0]), batch_size)
+    batches = [model(rows_of(x, slice(start, start + batch_size)), training=False) for start in starts]
+    return np.concatenate([ops.convert_to_numpy(batch) for batch in batches]).astype("float64")
 
 
 class StopAtNaN(keras.callbacks.Callback):
