@@ -53,31 +53,29 @@ def draw_scores(axes, comparison, score):
 
 
 def draw_curves(axes, comparison):
-    """The loss of each epoch, in units of its first: mean and range over the seeds."""
+    """The loss of each epoch, in units of its first, a line for each seed; it ends where the training did."""
     validation = all("val_loss" in trial.history for trial in comparison.trials)
     for number, loss in enumerate(comparison.losses):
+        style = {"color": COLORS[number % len(COLORS)], "linestyle": LINES[number % len(LINES)], "alpha": 0.7}
         histories = [trial.history for trial in comparison.trials if trial.loss == loss]
-        curves = relative([history["val_loss" if validation else "loss"] for history in histories])
-        known = np.isfinite(curves).any(0)
-        if not known.any():
-            continue
-        epochs, curves = 1 + np.flatnonzero(known), curves[:, known]
-        color, line = COLORS[number % len(COLORS)], LINES[number % len(LINES)]
-        marker = "o" if len(epochs) == 1 else None
-        axes.plot(epochs, np.nanmean(curves, 0), color=color, linestyle=line, linewidth=2.2, marker=marker, label=loss)
-        axes.fill_between(epochs, np.nanmin(curves, 0), np.nanmax(curves, 0), color=color, alpha=0.12, linewidth=0)
+        curves = [relative(history["val_loss" if validation else "loss"]) for history in histories]
+        curves = [curve for curve in curves if np.isfinite(curve).any()]
+        for place, curve in enumerate(curves):
+            epochs = np.arange(1, len(curve) + 1)
+            axes.plot(epochs, curve, linewidth=1.4, label="" if place else loss, **style)
+            axes.plot(epochs[-1], curve[-1], "o", color=style["color"], markersize=4)
+    if axes.get_legend_handles_labels()[0] and len(comparison.losses) > 1:
+        names = [textwrap.fill(loss, 40) for loss in axes.get_legend_handles_labels()[1]]
+        axes.legend(axes.get_legend_handles_labels()[0], names, fontsize="small")
     part = "validation" if validation else "training"
     axes.set(xlabel="epoch", ylabel="loss / its value after the first epoch")
-    axes.set_title(f"loss of the {part} part")
+    axes.set_title(f"loss of the {part} part, by seed")
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def relative(curves):
-    """Curves of different lengths in an array, each divided by the size of its first value; NaN where there is none."""
-    found = np.full((len(curves), max(map(len, curves))), np.nan)
-    for row, curve in zip(found, curves, strict=True):
-        if np.isfinite(curve[0]) and curve[0] != 0:
-            row[: len(curve)] = np.asarray(curve) / abs(curve[0])
-    return found
+def relative(curve):
+    """A curve divided by the size of its first value; NaN where that is 0."""
+    first = abs(curve[0])
+    return np.asarray(curve) / first if first else np.full(len(curve), np.nan)

@@ -181,8 +181,8 @@ class Comparison:
         """Draws a score by seed, and the learning curves.
 
         The lines on the left join what the same seed gave. On the right is each loss, of the validation part where
-        there is one, else of the training part, divided by its value after the first epoch: mean and range over the
-        seeds. Losses have units of their own, so that only the shapes of these curves can be compared.
+        there is one, else of the training part, divided by its value after the first epoch; a line for each seed.
+        Losses have units of their own, so that only the shapes of these curves can be compared.
 
         Args:
             score: the name of a score; None: the first.
