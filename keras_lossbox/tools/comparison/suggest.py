@@ -63,7 +63,7 @@ def suggest(y: Any, *, kind: Kind | None = None) -> list[Suggestion]:
     >>> for loss, reason in keras_lossbox.suggest([0, 0, 0, 0, 0, 0, 0, 0, 0, 1]):
     ...     print(loss)
     BinaryCrossentropy(from_logits=True)
-    BinaryCrossentropy(pos_weight=9.0, from_logits=True)
+    BinaryCrossentropy(from_logits=True, pos_weight=9.0)
     BinaryFocalCrossentropy(from_logits=True)
 
     Reference: the table of `docs/which_loss.md`, with what was measured
