@@ -392,6 +392,10 @@ def test_plot(compared):
         compared[0].plot("AP")
     with pytest.raises(ValueError, match="`ax` must be two matplotlib axes"):
         compared[0].plot(ax=3)
+    assert picture.wrapped("BinaryCrossentropy(from_logits=True, axis=None)").splitlines() == [
+        "BinaryCrossentropy(",
+        "from_logits=True, axis=None)",
+    ]
     assert picture.relative([-2.0, 1.0, NAN])[:2].tolist() == [-1, 0.5]
     assert np.isnan(picture.relative([0.0, 1.0])).all()
 
@@ -442,6 +446,11 @@ def compiled():
         ({"scores": [metrics.r2_score] * 2}, "Received: 'r2_score' twice"),
         ({"scores": [metrics.r2_score], "lower_is_better": ["a"]}, "must hold names of scores: r2_score. Received: a"),
         ({"lower_is_better": ["a"]}, "`lower_is_better` must be None where `scores` is"),
+        (
+            {"losses": [box.CategoricalCrossentropy()], "y": ANSWERS[:, :2], "build": build_three},
+            "must be class indices",
+        ),
+        ({"losses": [box.Huber()], "y": ANSWERS}, r"have one shape. Received: \(15, 3\) and \(15,\)"),
         ({"losses": [box.GaussianNLL()]}, "`scores` must say how predictions are judged"),
         ({"losses": [lambda y, p: p]}, "`scores` must say how predictions are judged"),
         (

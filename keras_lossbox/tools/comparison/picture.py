@@ -12,7 +12,23 @@ def draw(comparison, score, ax):
     left, right = pair = _pair(ax, len(comparison.losses))
     draw_scores(left, comparison, score)
     draw_curves(right, comparison)
+    if ax is None:
+        legend_below(right)
     return pair
+
+
+def legend_below(axes):
+    """Moves the legend of the curves below the figure, where there is room."""
+    if legend := axes.get_legend():
+        legend.remove()
+        handles, names = axes.get_legend_handles_labels()
+        columns = 3 if max(map(len, names)) < 30 else 2
+        axes.figure.legend(handles, names, loc="outside lower center", ncols=columns)
+
+
+def wrapped(name):
+    """The repr of a loss in lines that end at its brackets and commas."""
+    return textwrap.fill(name.replace("(", "( "), 30, break_long_words=False).replace("( ", "(")
 
 
 def _pair(ax, count):
@@ -44,8 +60,7 @@ def draw_scores(axes, comparison, score):
             axes.text(0.02, place, f"{count}nan", transform=axes.get_yaxis_transform(), va="center", color="0.3")
         else:
             axes.plot([row.mean()] * 2, [place - 0.28, place + 0.28], color=color, linewidth=2.6, zorder=3)
-    names = [textwrap.fill(loss, 30, break_long_words=True) for loss in comparison.losses]
-    axes.set_yticks(places, names)
+    axes.set_yticks(places, list(map(wrapped, comparison.losses)))
     axes.set(ylim=(len(values) - 0.5, -0.5), xlabel=score.title)
     axes.set_title("by seed, and the mean")
     axes.grid(axis="x", alpha=0.3)
@@ -65,8 +80,7 @@ def draw_curves(axes, comparison):
             axes.plot(epochs, curve, linewidth=1.4, label="" if place else loss, **style)
             axes.plot(epochs[-1], curve[-1], "o", color=style["color"], markersize=4)
     if axes.get_legend_handles_labels()[0] and len(comparison.losses) > 1:
-        names = [textwrap.fill(loss, 40) for loss in axes.get_legend_handles_labels()[1]]
-        axes.legend(axes.get_legend_handles_labels()[0], names, fontsize="small")
+        axes.legend(fontsize="small")
     part = "validation" if validation else "training"
     axes.set(xlabel="epoch", ylabel="loss / its value after the first epoch")
     axes.set_title(f"loss of the {part} part, by seed")

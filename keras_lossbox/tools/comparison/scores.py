@@ -154,6 +154,8 @@ def of_classes(function, axis):
             -1
         )  # of a row its sum, which is NaN if it is missing
         classes = np.argmax(y_true, axis).reshape(-1) if one_hot else labels
+        if len(labels) != y_pred.size // y_pred.shape[axis]:
+            raise ValueError("labels must be class indices, one for each row of predictions, or one-hot rows")
         y_pred = np.moveaxis(y_pred, axis, -1).reshape(-1, y_pred.shape[axis])
         known = labels >= 0  # False for NaN
         return function(classes[known].astype("int64"), y_pred[known])

@@ -16,6 +16,7 @@ import numpy as np
 from keras_lossbox.core.registry import get
 from keras_lossbox.tools.comparison.candidates import name_of_loss
 from keras_lossbox.tools.comparison.given import require_scikit_learn
+from keras_lossbox.tools.comparison.picture import legend_below
 from keras_lossbox.tools.comparison.record import Record
 from keras_lossbox.tools.comparison.run import carry_out, checked_plan
 from keras_lossbox.tools.comparison.suggest import kind_of, suggest
@@ -240,7 +241,7 @@ def write(compared, output):
         print('matplotlib is missing, so there is no picture; install it with: pip install "keras-lossbox[demo]"')
         return
     figure = Figure(figsize=(12, 3 + 0.6 * len(compared.losses)), layout="constrained")
-    compared.plot(ax=figure.subplots(1, 2))
+    legend_below(compared.plot(ax=figure.subplots(1, 2))[1])
     figure.savefig(output / "comparison.png", dpi=120)
 
 
