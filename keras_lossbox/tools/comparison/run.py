@@ -38,7 +38,8 @@ def compare(
 
     A seed decides the initial weights, which samples are for training, validation and test, and the order of the
     samples in each epoch. All losses get the same ones, the same optimizer and the same number of epochs, so that their
-    scores differ by the loss alone and are compared seed by seed. It takes scikit-learn (the extra `demo`).
+    scores differ by the loss alone and are compared seed by seed. The random states of Keras, numpy and Python are set.
+    It takes scikit-learn (the extra `demo`).
 
     Scores are those of the test part. By default they are, by the kind of data that the losses declare:
 
@@ -59,7 +60,7 @@ def compare(
         x: an array of samples, or a list or dict of arrays; with `preprocessing` also a data frame.
         y: an array of labels, one for each sample.
         test: `(x, y)`, the test part of all seeds; None: each seed draws one out of x and y.
-        test_size: which share of the samples is for the test.
+        test_size: which share of the samples is for the test, if no `test` is given.
         seeds: how many, 0 ... seeds - 1, or a list of them.
         epochs, batch_size, optimizer: as in `fit` and `compile`.
         validation_size: which share of the training part is for validation; None: 0.2 if `patience` or a score needs
