@@ -27,7 +27,8 @@ names = {cls.__name__: name for name, cls in keras_lossbox.available().items()}
 def on_files(files, config):
     """Adds the notebooks, which lie beside `docs`, and the pictures; takes down what the pages document."""
     for page in files.documentation_pages():
-        documented.update((name, path) for path, name in DIRECTIVE.findall(page.content_string))
+        for path, name in DIRECTIVE.findall(page.content_string):
+            documented.setdefault(name, path)  # `compare`, that of losses; the pictures have another
     for name in names.values():
         if drawn := loss_pictures.picture(name):
             files.append(File.generated(config, f"reference/pictures/{name}.svg", content=drawn))

@@ -10,6 +10,7 @@ from keras_lossbox.core.registry import __version__, available, get
 from keras_lossbox.layers import ContrastiveHead, CosineHead, LinearHead, OrdinalHead, ordinal_probabilities
 from keras_lossbox.layers.uncertainty_weighted import UncertaintyWeighted
 from keras_lossbox.metrics import DiceScore, IoUScore, MaskedMetric, MeanLoss, Perplexity
+from keras_lossbox.tools.comparison import compare, suggest
 from keras_lossbox.tools.diagnose import diagnose
 from keras_lossbox.tools.ordinal import ordinal_labels
 from keras_lossbox.tools.retrieval import RetrievalEvaluator, map_at_r, recall_at_k
@@ -36,6 +37,7 @@ __all__ = [
     "available",
     "class_balanced_weights",
     "class_weight_from_labels",
+    "compare",
     "config",
     "diagnose",
     "get",
@@ -47,6 +49,7 @@ __all__ = [
     "pos_weight_from_labels",
     "recall_at_k",
     "replicas",
+    "suggest",
     "targets",
     "tf1",
 ]

@@ -29,6 +29,8 @@ from keras_lossbox.metrics import IoUScore as IoUScore
 from keras_lossbox.metrics import MaskedMetric as MaskedMetric
 from keras_lossbox.metrics import MeanLoss as MeanLoss
 from keras_lossbox.metrics import Perplexity as Perplexity
+from keras_lossbox.tools.comparison import compare as compare
+from keras_lossbox.tools.comparison import suggest as suggest
 from keras_lossbox.tools.diagnose import diagnose as diagnose
 from keras_lossbox.tools.ordinal import ordinal_labels as ordinal_labels
 from keras_lossbox.tools.retrieval import RetrievalEvaluator as RetrievalEvaluator

@@ -1,4 +1,4 @@
-"""The command line: `python -m keras_lossbox demo`, `list` and `plot`."""
+"""The command line: `python -m keras_lossbox demo`, `compare`, `list` and `plot`."""
 
 import argparse
 import ast
@@ -12,6 +12,7 @@ import keras_lossbox
 from keras_lossbox import plots
 from keras_lossbox.core.registry import snake_case
 from keras_lossbox.tools import demo
+from keras_lossbox.tools.comparison import table
 
 
 def main(arguments=None):
@@ -20,6 +21,7 @@ def main(arguments=None):
     parser.set_defaults(run=lambda options: parser.print_help())
     commands = parser.add_subparsers(title="commands")
     add_demo(commands)
+    add_compare(commands)
     add_list(commands)
     add_plot(commands)
     options, rest = parser.parse_known_args(arguments)
@@ -50,6 +52,45 @@ def run_demo(options):
         demo.demo(Path(options.output), options.quiet)
     except (demo.DemoError, OSError) as error:
         print(f"keras_lossbox demo: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def add_compare(commands):
+    """Adds `compare` to the subcommands of the command line."""
+    parser = commands.add_parser(
+        "compare",
+        help="which loss is best for a table: compare data.csv --label y",
+        description="Reads a table, trains a small network with each of the losses that its labels suggest, over "
+        "several seeds, and says which differences are more than noise. Writes the table, a picture, the best model "
+        "and its preprocessing. After an interruption the same command goes on.",
+    )
+    parser.add_argument("table", metavar="FILE", help="a CSV file, whose first line names the columns")
+    parser.add_argument("--label", metavar="COLUMN", required=True, help="the column to be predicted")
+    parser.add_argument(
+        "--losses", metavar="LOSS", nargs="+", help="names that `list` shows, in place of those suggested"
+    )
+    kinds = ("binary", "classes", "counts", "amounts", "numbers")
+    parser.add_argument("--kind", choices=kinds, help="what the labels are (default: what they seem to be)")
+    parser.add_argument("--seeds", metavar="N", type=int, default=5, help="how many (default: %(default)s)")
+    parser.add_argument("--epochs", metavar="N", type=int, default=50, help="at most so many (default: %(default)s)")
+    parser.add_argument(
+        "--output", metavar="DIR", default="lossbox_compare", help="where to write (default: %(default)s)"
+    )
+    parser.add_argument("--quiet", action="store_true", help="print the results only, no progress")
+    parser.set_defaults(run=run_compare)
+
+
+def run_compare(options):
+    """The subcommand: the exit code is 0, 1 if a file or a package is missing, 2 for what does not fit; a sentence."""
+    chosen = {name: getattr(options, name) for name in ("losses", "kind", "seeds", "epochs", "quiet")}
+    try:
+        table.compare_table(options.table, options.label, Path(options.output), **chosen)
+    except (ValueError, TypeError) as error:
+        print(f"keras_lossbox compare: {str(error).removeprefix('compare: ')}", file=sys.stderr)
+        return 2
+    except (ImportError, OSError) as error:
+        print(f"keras_lossbox compare: {str(error).removeprefix('compare: ')}", file=sys.stderr)
         return 1
     return 0
 

@@ -1,1 +1,1 @@
-"""What goes around the losses: `diagnose`, the demo, weights from labels, the curves of the pictures."""
+"""What goes around the losses: `diagnose`, `compare`, the demo, weights from labels, the curves of the pictures."""

@@ -63,6 +63,23 @@ def test_the_example_of_phases_runs(capsys):
         assert printed.strip() == expected
 
 
+@pytest.mark.matrix
+def test_the_tables_of_compared_losses_are_what_is_printed(capsys):
+    """Line by line, the means up to what the order of sums in threads changes; the notes follow from the numbers."""
+    page = (ROOT / "docs" / "comparing_losses.md").read_text()
+    shown = re.findall(r"```text\n(compare: .*?)\n```", page, re.DOTALL)
+    printed = [text for _, text in run_blocks(page, {"__name__": "page"}, capsys)]
+    assert len(shown) == len(printed) == 2
+    number = r"[-+]?\d\.\d+"
+    for tables in zip(shown, printed, strict=True):
+        lines, found = ([line for line in table.splitlines() if line and not line.startswith("*")] for table in tables)
+        for expected, line in zip(lines, found, strict=True):
+            words, others = (re.sub(rf"{number}|\d of 5|, \d ties?|\s+", "", text) for text in (expected, line))
+            assert words == others
+            means = [list(map(float, re.findall(number, text)[:1])) for text in (expected, line)]
+            assert means[0] == pytest.approx(means[1], abs=0.05)
+
+
 def test_readme_table_is_the_registry():
     """| `Name` | what for | options beside reduction, name, dtype |"""
     rows = dict(re.findall(r"^\| `(\w+)` \|[^|]*\|([^|]*)\|$", README, re.MULTILINE))

@@ -15,7 +15,11 @@ README = (ROOT / "README.md").read_text()
 PAGES = {path.relative_to(ROOT / "docs").as_posix(): path.read_text() for path in (ROOT / "docs").rglob("*.md")}
 NOTEBOOKS = {f"notebooks/{path.name}": path for path in (ROOT / "notebooks").glob("*.ipynb")}
 NAV = re.findall(r"^ +- .*: (\S+\.(?:md|ipynb))$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
-DIRECTIVES = [name for page in PAGES.values() for name in re.findall(r"^::: \S+\.(\w+)$", page, re.MULTILINE)]
+DIRECTIVES = [
+    name
+    for page in PAGES.values()
+    for name in re.findall(r"^::: (?!keras_lossbox\.plots\.)\S+\.(\w+)$", page, re.MULTILINE)
+]
 ROWS = re.findall(r"^\| .* \|$", PAGES["which_loss.md"], re.MULTILINE)
 
 

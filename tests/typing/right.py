@@ -67,6 +67,7 @@ metric = keras_lossbox.MeanLoss(loss, name="huber")
 metric.update_state([[1.0]], [[2.0]])
 keras_lossbox.LinearHead(10, use_bias=False, logit_softcap=30)
 found: str = keras_lossbox.diagnose(loss, [[1.0]], [[2.0]], verbose=False).to_dict().__repr__()
+reasons: list[str] = [reason for _, reason in keras_lossbox.suggest([0, 1], kind="binary")]
 weights: list[float] = keras_lossbox.class_balanced_weights([3, 1], beta=0.9)
 tf1.huber_loss([1.0], [2.0], weights=[1.0], delta=2, reduction=tf1.Reduction.SUM)
 tf1.sigmoid_cross_entropy_with_logits(labels=[1.0], logits=[0.0])
