@@ -64,6 +64,7 @@ def test_the_example_of_phases_runs(capsys):
 
 
 @pytest.mark.matrix
+@pytest.mark.exhaustive  # three minutes
 def test_the_tables_of_compared_losses_are_what_is_printed(capsys):
     """Line by line, the means up to what the order of sums in threads changes; the notes follow from the numbers."""
     page = (ROOT / "docs" / "comparing_losses.md").read_text()

@@ -122,6 +122,7 @@ def test_an_interruption_loses_nothing_and_trains_nothing_twice(compared, tmp_pa
     assert len(trained) == 7
 
 
+@pytest.mark.matrix
 def test_missing_labels():
     """The known winner: Keras's loss is NaN. Labels that are missing are not in the scores, nor in the groups."""
     seen = np.where(np.random.default_rng(0).random(ANSWERS.shape) < 0.4, NAN, ANSWERS)
@@ -154,6 +155,7 @@ def test_wrong_labels():
     assert found.sizes == {"training": 898, "validation": 0, "test": 899}
 
 
+@pytest.mark.matrix
 def test_early_stopping_goes_back_to_the_best_epoch():
     """With a rate at which the loss grows, the best epoch is the first; dropout draws what the seed says."""
 
@@ -475,6 +477,7 @@ def test_the_same_model_twice():
         box.compare(lambda: keras.Sequential([keras.Input((3,)), shared]), [box.Huber()], X, Y, **SETTINGS)
 
 
+@pytest.mark.matrix
 def test_a_failure_keeps_what_was_trained(tmp_path):
     """A score that fails after the first trial, a loss that cannot be trained: the error names it, the file stays."""
     calls = []
