@@ -9,6 +9,7 @@ import pytest
 from backends import MODES, check_refused, value_and_gradient, with_mask
 from cases import LAST_OF_CLASS, every_case, is_last_of_family, is_last_of_kind, is_typical
 
+import keras_lossbox
 from keras_lossbox.core.domain import ROUNDING
 
 numpy = keras.ops.convert_to_numpy
@@ -97,3 +98,24 @@ def test_rounding_is_no_error(case, rng):
     off = np.float32(1e-6) * np.sign(y_true - 0.5)
     y_true = np.where(y_true == case.options.get("ignore_class"), y_true, y_true + off)
     assert np.all(np.isfinite(numpy(case.build()(y_true, y_pred))))
+
+
+@pytest.mark.parametrize(
+    "labels, received",
+    [
+        ([0, -1], r"-1 \(to leave out what has that label: ignore_class=-1, if the loss has this option\)"),
+        ([0, 255], r"255 \(to leave out what has that label: ignore_class=255, if the loss has this option\)"),
+        ([-1, 255], "-1, 255"),
+        ([7, 0, 7, 3], "3, 7"),
+        ([7], "7"),
+        ([3, 4, 5, 6, 7], "3, 4, 5, 6, 7"),
+        ([8, 7, 6, 5, 4, 3], "3, 4, 5, 6, 7 and others"),
+        ([np.nan, 1.0], "NaN"),
+        ([1.5, 1.0], "a label that is no whole number"),
+    ],
+)
+def test_an_error_says_which_labels_and_what_to_do(labels, received):
+    """At the end of the message: the labels that are none, at most five, and a hint for those that mean "unknown"."""
+    loss = keras_lossbox.SparseCategoricalCrossentropy(from_logits=True)
+    with pytest.raises(ValueError, match=f"Received: {received}$"):
+        loss(np.array(labels), np.zeros((len(labels), 3), "float32"))

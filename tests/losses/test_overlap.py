@@ -299,6 +299,7 @@ RECORDED = {
     'smp.LovaszLoss("multiclass")(maps, ids)': (0.7417182326316833, -0.04230155889007346),
     'smp.LovaszLoss("multilabel", per_image=True)(zs, tags)': (1.9929929971694946, -0.04346416415919107),
     'focal_tversky(y, p)': (0.6603436636939896, -0.12415715711380972),
+    'unified_focal(y, p)': (0.6584642590098744, 2.426888873035742),
 }
 # fmt: on
 
@@ -322,7 +323,8 @@ def record():
         if "ovasz" in cell:  # the authors' code knows float32 only
             names = {name: x.float() if x.is_floating_point() else x for name, x in names.items()}
         x = names[prediction_of(cell)].clone().requires_grad_()
-        names |= {"monai": monai, "smp": smp, prediction_of(cell): x, "focal_tversky": focal_tversky}
+        names |= {"monai": monai, "smp": smp, prediction_of(cell): x}
+        names |= {"focal_tversky": focal_tversky, "unified_focal": unified_focal}
         names |= {"lovasz_softmax": lovasz._lovasz_softmax, "lovasz_hinge": lovasz._lovasz_hinge}
         value = eval(cell, names)
         value.backward()
@@ -335,6 +337,15 @@ def focal_tversky(y, p):
     """The formula of github.com/nabsabraham/focal-tversky-unet: the whole batch is one region."""
     found, missed, wrong = (y * p).sum(), (y * (1 - p)).sum(), ((1 - y) * p).sum()
     return (1 - (found + 1) / (found + 0.7 * missed + 0.3 * wrong + 1)) ** 0.75
+
+
+def unified_focal(y, p, weight=0.5, delta=0.6, gamma=0.5):
+    """The symmetric formula of https://arxiv.org/abs/2102.04525, of the foreground; the whole batch is one region."""
+    at_label = y * p + (1 - y) * (1 - p)
+    focal = (delta * (1 - at_label) ** (1 - gamma) * -at_label.log()).mean()
+    found, missed, wrong = (y * p).sum(), (y * (1 - p)).sum(), ((1 - y) * p).sum()
+    tversky = (1 - found / (found + delta * missed + (1 - delta) * wrong)) ** gamma
+    return weight * focal + (1 - weight) * tversky
 
 
 def value_and_slope(cell):
