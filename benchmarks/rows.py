@@ -20,12 +20,14 @@ SHAPES = {
     "40000x100": (40000, 100),
     "4096x32000": (4096, 32000),
     "8x512x512x4": (8, 512, 512, 4),
+    "8x256x256x3": (8, 256, 256, 3),
     "32x100x32": (32, 100, 32),
     "64x400x64": (64, 400, 64),
 }
 DENSE = ("32x10", "64x64", "512x512", "1024x1000", "40000x100", "4M")
 SPARSE = (*DENSE, "4096x32000")
 IMAGES = ("8x512x512x4",)
+PHOTOS = ("8x256x256x3",)
 SEQUENCES = ("32x100x32", "64x400x64")  # samples, time steps, classes
 PAIRS = ("64x64", "512x512", "1024x128")  # samples, features: each sample with each
 
@@ -158,6 +160,12 @@ def unit_tuples(rng, shape):
     """Two embeddings of each sample."""
     x = rng.standard_normal((shape[0], 2, shape[1]), "float32")
     return np.arange(len(x), dtype="int32"), x / np.linalg.norm(x, axis=-1, keepdims=True)
+
+
+def photos(rng, shape):
+    """In [0, 1]; predictions are the labels with noise."""
+    y_true = rng.random(shape, "float32")
+    return y_true, np.clip(y_true + 0.1 * rng.standard_normal(shape, "float32"), 0, 1)
 
 
 def sequences(rng, shape):
@@ -507,6 +515,7 @@ ROWS = [
     Row("InfoNCE", unit_tuples, box.InfoNCE(), None, _info_nce, sizes=PAIRS, targets=PAIRWISE),
     Row("SigLIP", unit_tuples, box.SigLIP(), None, _siglip, sizes=PAIRS, targets=PAIRWISE),
     Row("NPairs", unit_tuples, box.NPairs(), None, _npairs, sizes=PAIRS, targets=PAIRWISE),
+    Row("SSIM", photos, box.SSIM(), None, lambda y, x: 1 - _mean(tf.image.ssim(y, x, 1.0)), sizes=PHOTOS),
     Row("CTC", sequences, box.CTC(), K.CTC(), _ctc, sizes=SEQUENCES),
 ]
 

@@ -80,7 +80,8 @@ def test_loss_is_a_name_or_the_beginning_of_names(benchmark_modules, capsys):
 def test_competitors_of_every_row_agree_with_the_box(benchmark_modules):
     rows, steps = benchmark_modules.rows, benchmark_modules.steps
     for row in rows.ROWS:
-        shape = {rows.IMAGES: (2, 8, 8, 4), rows.SEQUENCES: (4, 12, 5)}.get(row.sizes, (32, 10))
+        shapes = {rows.IMAGES: (2, 8, 8, 4), rows.PHOTOS: (2, 16, 16, 3), rows.SEQUENCES: (4, 12, 5)}
+        shape = shapes.get(row.sizes, (32, 10))
         inputs = steps.tensors(row, shape)
         results = {name: steps.step(loss, "eager")(*inputs) for name, loss in row.contenders().items()}
         differences = {name: steps.disagreement(results["box"], result) for name, result in results.items()}
