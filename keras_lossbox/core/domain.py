@@ -54,7 +54,7 @@ class Domain:
         else:
             invalid = self.outside(labels)
         if host.has_cpus_only():  # a GPU would have to wait for the answer
-            host.fail_in_run(ops.any(invalid), lambda: self._in_words(labels, loss))
+            labels = host.fail_in_run(ops.any(invalid), lambda: self._in_words(labels, loss), labels)
         if len(invalid.shape) == 0:
             return labels, invalid
         return ops.where(invalid, ops.cast(self.harmless, labels.dtype), labels), invalid

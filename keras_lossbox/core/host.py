@@ -77,19 +77,21 @@ def has_cpus_only():
     return all(device.device_type in ("CPU", "XLA_CPU") for device in tf.config.list_physical_devices())
 
 
-def fail_in_run(wrong, describe):
-    """Lets the run of a TensorFlow graph fail with these words and numbers where `wrong`, a scalar, is true.
+def fail_in_run(wrong, describe, x):
+    """`x`, for which the run of a TensorFlow graph fails with these words and numbers where `wrong`, a scalar, is true.
 
+    What is computed from it waits for that: else an optimizer might have updated a weight before the step fails.
     (keras.ops has no assertion. XLA leaves it out.)
     """
     if operation(wrong) is None:
-        return
+        return x
 
     def fail():
         tf.raw_ops.Assert(condition=False, data=describe(), summarize=1)
         return tf.no_op()
 
-    tf.cond(wrong, fail, tf.no_op)
+    with tf.control_dependencies([tf.cond(wrong, fail, tf.no_op)]):
+        return tf.identity(x)
 
 
 def logits_behind(y_pred, activation, axis):

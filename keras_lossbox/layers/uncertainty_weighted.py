@@ -10,6 +10,18 @@ from keras_lossbox.core.adapt import adapt, counterpart
 from keras_lossbox.core.registry import PACKAGE
 
 KINDS = ("regression", "classification")
+OF_NUMBERS = (  # losses of an error, which are never negative and have no scale of their own
+    "MeanSquaredError",
+    "MeanAbsoluteError",
+    "RootMeanSquaredError",
+    "Huber",
+    "SmoothL1",
+    "LogCosh",
+    "Charbonnier",
+    "GeneralRobust",
+    "L1Norm",
+    "L2Norm",
+)
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -28,10 +40,12 @@ class UncertaintyWeighted(keras.Model):
     Args:
         model: a model with a dict of outputs, or a list of them.
         losses: a loss for each output, in a dict or list like the outputs: this package's, Keras's or your own. Not
-            with reduction "none". The tasks of a list are called `output_0`, `output_1` …
-        kinds: `"regression"` or `"classification"` for each output, in the same form. None asks the losses, which know
-            for labels that are numbers or classes; a likelihood with a scale of its own has none to be learned, so say
-            `"classification"` for one.
+            with reduction "none". The tasks of a list are called `output_0`, `output_1` …; a dict for a list of
+            outputs has the names of its layers.
+        kinds: `"regression"` or `"classification"` for each output, in the same form. None asks the losses: those of
+            classes and of yes/no, and those of an error (squared, absolute, `Huber` …) know. Others have to be told: a
+            likelihood has a scale of its own, so for one say `"classification"`; and a loss that falls below 0 has no
+            weight that could be learned, for the larger, the better.
         positive: True adds log(1 + exp(s_i)) in the place of ½ s_i, which is never negative.
         **kwargs: `name`, as for any model.
 
@@ -73,17 +87,38 @@ class UncertaintyWeighted(keras.Model):
         self.model = model
         self.named = isinstance(losses, dict)
         self.task_losses = self._by_task(losses)
+        self._check_outputs()
+        self.built = self.model.built
         self._adapted = {task: _adapted(task, loss) for task, loss in self.task_losses.items()}
         self.kinds = self._kinds(kinds)
         self.positive = bool(positive)
         self.log_variances = [
-            self.add_weight(shape=(), initializer="zeros", name=f"{task}_log_variance", autocast=False)
+            self.add_weight(
+                shape=(), initializer="zeros", name=f"{task}_log_variance".replace("/", "_"), autocast=False
+            )
             for task in self.task_losses
         ]
         self.loss_metrics = [keras.metrics.Mean(name=f"{task}_loss") for task in self.task_losses]
         self.weight_metrics = [keras.metrics.Mean(name=f"{task}_weight") for task in self.task_losses]
 
+    def _check_outputs(self):
+        """Whether there is a loss for each output, as far as that is known before data are seen."""
+        outputs = getattr(self.model, "outputs", None)
+        if not outputs:  # of a subclass
+            return
+        outputs = outputs[0] if len(outputs) == 1 else self.model.output
+        names = list(self._by_task(outputs))
+        if set(names) != set(self.task_losses):
+            raise ValueError(
+                "UncertaintyWeighted: `losses` must hold one loss for each of the model's outputs, which must be "
+                f"several, in a dict or a list. Received: losses for {list(self.task_losses)}, outputs {names}"
+            )
+
     def _kinds(self, kinds):
+        if not isinstance(kinds, (dict, list, tuple, type(None))):
+            raise ValueError(
+                f"UncertaintyWeighted: `kinds` must be a dict or list, like the losses, or None. Received: {kinds!r}"
+            )
         kinds = {} if kinds is None else self._by_task(kinds)
         if kinds and kinds.keys() != self.task_losses.keys():
             raise ValueError(
@@ -99,16 +134,20 @@ class UncertaintyWeighted(keras.Model):
                 )
         return found
 
-    @staticmethod
-    def _by_task(structure):
-        """A dict by the names of the tasks; those of a list are called by their places."""
+    def _by_task(self, structure):
+        """A dict by the names of the tasks; those of a list are called by their places, or as the model's layers."""
         if isinstance(structure, dict):
             return dict(structure)
+        if not isinstance(structure, (list, tuple)):
+            return {"(a single one)": structure}
+        layers = getattr(self.model, "output_names", None) or ()
+        if self.named and len(layers) == len(structure):
+            return dict(zip(layers, structure, strict=True))
         return {f"output_{place}": value for place, value in enumerate(structure)}
 
     def _of_tasks(self, argument, structure):
         """What belongs to each task, in the order of the losses."""
-        given = self._by_task(structure) if isinstance(structure, (dict, list, tuple)) else {"the whole": structure}
+        given = self._by_task(structure)
         if given.keys() != self.task_losses.keys():
             raise ValueError(
                 f"UncertaintyWeighted: `{argument}` must have an entry for each of {list(self.task_losses)}, in a "
@@ -188,11 +227,14 @@ class UncertaintyWeighted(keras.Model):
 
 def _kind(loss):
     """Whether the labels of a loss are numbers or classes; None where it does not say."""
+    while not hasattr(loss, "losses") and isinstance(getattr(loss, "loss", None), keras.losses.Loss):  # of a `Masked`
+        loss = loss.loss
+    if type(loss).__name__ in OF_NUMBERS:
+        return "regression"
     like = counterpart(loss)
     declared = None if like is None else like.targets(ops.zeros((1, 2)))
-    if isinstance(declared, targets.Signs) or getattr(declared, "activation", None) is not None:
-        return "classification"
-    return "regression" if type(declared) in (targets.Real, targets.Repeated) else None
+    of_classes = isinstance(declared, targets.Signs) or getattr(declared, "activation", None) is not None
+    return "classification" if of_classes else None
 
 
 def _adapted(task, loss):

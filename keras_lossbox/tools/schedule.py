@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from keras_lossbox.core import host
+from keras_lossbox.core.loss import Loss
 
 
 class LossSchedule(keras.callbacks.Callback):
@@ -19,7 +20,8 @@ class LossSchedule(keras.callbacks.Callback):
     Args:
         schedule: a dict of losses by the epoch that each begins with, counted from 0 as `fit` does, or a function of
             the epoch that returns its loss. A loss is anything that `compile` takes. Before the first epoch of a dict
-            the model keeps the loss that it was compiled with. A loss that equals the last one changes nothing.
+            the model keeps the loss that it has: in a second `fit` that is the last one of the first, so say `0:` too
+            for a model that is trained several times. A loss that equals the last one changes nothing.
 
     The losses in the log are those of the moment: let `EarlyStopping` watch a metric that does not change, such as a
     `MeanLoss`.
@@ -46,12 +48,14 @@ class LossSchedule(keras.callbacks.Callback):
         super().__init__()
         if isinstance(schedule, Mapping):
             right = bool(schedule) and all(type(epoch) is int and epoch >= 0 for epoch in schedule)
+            right = right and not any(loss is None or isinstance(loss, type) for loss in schedule.values())
         else:
             right = callable(schedule) and not isinstance(schedule, (keras.losses.Loss, type))
         if not right:
             raise ValueError(
                 "LossSchedule: `schedule` must be a dict of losses by the epoch that each begins with, such as "
-                f"{{0: first, 5: second}}, or a function of the epoch that returns a loss. Received: {schedule!r}"
+                "{0: first, 5: second}, keys of the type int, or a function of the epoch that returns a loss. "
+                f"Received: {schedule!r}"
             )
         self.schedule = dict(schedule) if isinstance(schedule, Mapping) else schedule
 
@@ -77,6 +81,6 @@ class LossSchedule(keras.callbacks.Callback):
 
 def _is_same(loss, other):
     """Whether it is the same loss, or one of the same class with the same options."""
-    if isinstance(loss, keras.losses.Loss) and type(loss) is type(other):
-        return loss is other or loss.get_config() == other.get_config()
+    if isinstance(loss, Loss) and type(loss) is type(other):  # (Keras's may hold arrays, and hide options.)
+        return loss.get_config() == other.get_config()
     return loss is other or (isinstance(loss, str) and loss == other)

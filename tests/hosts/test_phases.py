@@ -164,7 +164,18 @@ def test_the_model_is_traced_again_only_for_another_loss():
 
 
 @pytest.mark.parametrize(
-    "schedule", [{}, {"0": LOSSES[0]}, {-1: LOSSES[0]}, {True: LOSSES[0]}, LOSSES[0], [LOSSES[0]], "mse"]
+    "schedule",
+    [
+        {},
+        {"0": LOSSES[0]},
+        {-1: LOSSES[0]},
+        {True: LOSSES[0]},
+        {1: None},
+        {1: box.Huber},
+        LOSSES[0],
+        [LOSSES[0]],
+        "mse",
+    ],
 )
 def test_schedules_that_are_none(schedule):
     with pytest.raises(ValueError, match="LossSchedule: `schedule` must be a dict of losses by the epoch"):
@@ -182,3 +193,10 @@ def test_models_that_cannot_be_scheduled():
     ):
         model.fit(rows, [y, y], verbose=0, callbacks=[box.LossSchedule({0: LOSSES[0]})])
     assert list(model.loss) == ["mse", "mse"]
+
+
+def test_losses_of_keras_that_hold_arrays_are_exchanged():
+    first, second = (keras.losses.CategoricalFocalCrossentropy(alpha=np.array([0.1, 0.2, a])) for a in (0.3, 0.5))
+    model = model_of(first, "sgd")
+    scheduled(model, {0: second}, end=1)
+    assert model.loss is second

@@ -171,6 +171,16 @@ NO_KIND = {"price": box.GaussianNLL(), "sold": box.BinaryCrossentropy(from_logit
             {"losses": NO_KIND},
             "`kinds` must say 'regression' or 'classification' for the output 'price'.*Received: None",
         ),
+        ({"losses": losses() | {"price": box.CosineSimilarity()}}, "`kinds` must say .* for the output 'price'"),
+        ({"losses": losses() | {"price": box.Poisson()}}, "`kinds` must say .* for the output 'price'"),
+        (
+            {"losses": losses() | {"more": box.Huber()}},
+            "`losses` must hold one .* 'more'\\], outputs \\['price', 'sold'\\]",
+        ),
+        ({"losses": {"sold": box.Huber()}}, "`losses` must hold one loss for each of the model's outputs"),
+        ({"losses": [box.Huber(), box.Huber()]}, r"`losses` must hold .*\['output_0', 'output_1'\], outputs \['price'"),
+        ({"model": keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])}, r"`losses` .* outputs \['\(a single"),
+        ({"kinds": "regression"}, "`kinds` must be a dict or list, like the losses, or None. Received: 'regression'"),
         ({"kinds": {"price": "regression"}}, r"`kinds` must have one of .* for each of \['price', 'sold'\]"),
         ({"kinds": KINDS | {"sold": "other"}}, "`kinds` must say .* for the output 'sold'.*Received: 'other'"),
     ],
@@ -178,6 +188,59 @@ NO_KIND = {"price": box.GaussianNLL(), "sold": box.BinaryCrossentropy(from_logit
 def test_bad_input(arguments, message):
     with pytest.raises(ValueError, match=f"UncertaintyWeighted: {message}"):
         box.UncertaintyWeighted(**({"model": inner(), "losses": losses()} | arguments))
+
+
+@pytest.mark.parametrize("graph", [True, False])
+def test_a_label_out_of_range_leaves_the_model_as_it_was(graph):
+    """The step fails before anything is updated with a NaN."""
+    if keras.config.backend() == "jax":
+        pytest.skip("JAX cannot fail in a step")
+    model = wrapped()
+    model.run_eagerly = not graph
+    x, y = data()
+    model.fit(x, y, batch_size=12, verbose=0)
+    with pytest.raises(Exception, match="`y_true` must hold"):
+        model.fit(x, y | {"sold": y["sold"] + 1}, batch_size=12, verbose=0)
+    assert np.isfinite([float(numpy(v)) for v in model.log_variances]).all()
+    assert all(np.isfinite(numpy(weight)).all() for weight in model.weights)
+    assert np.isfinite(model.fit(x, y, verbose=0).history["loss"]).all()
+
+
+def test_a_dict_of_losses_for_a_list_of_outputs_and_masked_losses_of_keras():
+    keras.utils.set_random_seed(1)
+    x = keras.Input((3,))
+    outputs = [keras.layers.Dense(1, name="price", use_bias=False)(x), keras.layers.Dense(1, name="sold")(x)]
+    tasks = {
+        "sold": box.Masked(keras.losses.BinaryCrossentropy(from_logits=True)),
+        "price": box.Masked(keras.losses.Huber()),
+    }
+    model = box.UncertaintyWeighted(keras.Model(x, outputs), tasks)
+    assert model.kinds == {"sold": "classification", "price": "regression"}
+    model.compile("sgd")
+    rows, y = data()
+    found = model.evaluate(rows, [y["price"], y["sold"]], verbose=0, return_dict=True)
+    predictions = [numpy(z) for z in model(rows)]
+    np.testing.assert_allclose(found["price_loss"], float(keras.losses.Huber()(y["price"], predictions[0])), rtol=1e-5)
+
+
+def test_a_task_may_be_called_anything():
+    x = keras.Input((3,))
+    model = box.UncertaintyWeighted(
+        keras.Model(x, {"m/s": keras.layers.Dense(1)(x), "°C": keras.layers.Dense(1)(x)}),
+        {"m/s": box.Huber(), "°C": box.Huber()},
+    )
+    assert list(model.kinds) == ["m/s", "°C"]
+
+
+def test_weights_without_data(tmp_path):
+    """The model is built as soon as the one that it is made of is."""
+    model = wrapped()
+    trained(model)
+    model.save_weights(tmp_path / "model.weights.h5")
+    again = wrapped()
+    again.load_weights(tmp_path / "model.weights.h5")
+    for one, other in zip(model.weights, again.weights, strict=True):
+        np.testing.assert_array_equal(numpy(one), numpy(other))
 
 
 def test_bad_input_of_compile_and_fit():

@@ -55,10 +55,11 @@ def test_readme_blocks_run(tmp_path, capsys, monkeypatch):
         assert all(line in printed for line in expected)
 
 
-def test_the_example_of_phases_runs(capsys):
-    page = (ROOT / "docs" / "changing_a_loss.md").read_text()
+@pytest.mark.parametrize("name, count", [("changing_a_loss", 2), ("reference/consistency", 1)])
+def test_the_examples_of_a_page_run(name, count, capsys):
+    page = (ROOT / "docs" / f"{name}.md").read_text()
     blocks = list(run_blocks(page, {"__name__": "page"}, capsys))
-    assert len(blocks) == 2
+    assert len(blocks) == count
     for [expected], printed in blocks:
         assert printed.strip() == expected
 

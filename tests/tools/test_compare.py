@@ -14,16 +14,16 @@ import keras
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from sklearn import metrics
+from sklearn import compose, impute, metrics, pipeline, preprocessing
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
-from sklearn.preprocessing import StandardScaler
 
 import keras_lossbox as box
 from keras_lossbox.__main__ import main
 from keras_lossbox.tools import comparison
 from keras_lossbox.tools.comparison import given, picture, scores, table, trials
 from keras_lossbox.tools.comparison.candidates import Reading, candidates_of, common_reading, read
+from keras_lossbox.tools.comparison.description import _steps, of_code
 from keras_lossbox.tools.comparison.result import Comparison, difference
 from keras_lossbox.tools.comparison.scores import Score
 from keras_lossbox.tools.comparison.trials import Trial
@@ -172,7 +172,7 @@ def test_early_stopping_goes_back_to_the_best_epoch():
 
 
 def test_the_preprocessing_sees_the_training_part_alone():
-    data = trials.Data(X, Y, None, 0.25, 0, None, StandardScaler())
+    data = trials.Data(X, Y, None, 0.25, 0, None, preprocessing.StandardScaler())
     for seed in (0, 1):
         parts = data.parts(seed)
         np.testing.assert_allclose(parts.train.x.mean(0), 0, atol=1e-6)
@@ -261,8 +261,9 @@ def test_predictions_are_read_by_each_loss():
         return [read(candidate, common_reading(found, z), z) for candidate in found]
 
     function = lambda y, p: p  # noqa: E731
-    expected = [sigmoid, z, sigmoid]
-    np.testing.assert_allclose(reads(box.Masked(BCE), box.BinaryCrossentropy(), function), expected)
+    np.testing.assert_allclose(reads(box.Masked(BCE), function), [sigmoid, sigmoid])
+    with pytest.raises(ValueError, match="'b' takes probabilities, .* they go from -1 to 2. Give .* from_logits=True"):
+        reads(BCE, "binary_crossentropy")
     logits = keras.losses.CategoricalCrossentropy(from_logits=True)
     np.testing.assert_allclose(reads(function, logits, "mse"), [softmax, softmax, z])
     np.testing.assert_allclose(reads("mse", box.Poisson(log_input=True), box.Hinge()), [z, np.exp(z), sigmoid])
@@ -450,9 +451,12 @@ def compiled():
         ({"lower_is_better": ["a"]}, "`lower_is_better` must be None where `scores` is"),
         (
             {"losses": [box.CategoricalCrossentropy()], "y": ANSWERS[:, :2], "build": build_three},
-            "must be class indices",
+            "cannot be trained. .* must have the same shape",
         ),
-        ({"losses": [box.Huber()], "y": ANSWERS}, r"have one shape. Received: \(15, 3\) and \(15,\)"),
+        (
+            {"losses": [box.Huber()], "y": ANSWERS},
+            r"cannot be trained. .* y_true.shape=\(45, 3\), y_pred.shape=\(45, 1\)",
+        ),
         ({"losses": [box.GaussianNLL()]}, "`scores` must say how predictions are judged"),
         ({"losses": [lambda y, p: p]}, "`scores` must say how predictions are judged"),
         (
@@ -495,17 +499,75 @@ def test_a_failure_keeps_what_was_trained(tmp_path):
         box.compare(build, losses, X, Y, scores=[metrics.r2_score], **SETTINGS)
 
 
+def build_deeper():
+    return keras.Sequential([keras.Input((3,)), keras.layers.Dense(2), keras.layers.Dense(1)])
+
+
+@pytest.mark.parametrize("other", [lambda y, p: 2.0, None])
+def test_a_function_is_told_by_what_it_does(other):
+    """Not by its name, which two may share, nor by its address, which no second process has."""
+
+    def scaled(factor):
+        return lambda y, p: factor * np.mean(y - p)
+
+    assert of_code(scaled(1.0)) == of_code(scaled(1.0))
+    assert " at 0x" not in of_code(scaled(scaled(1.0)))
+    assert of_code(scaled(1.0)) != of_code(other or scaled(2.0))
+    assert of_code(scaled(scaled(1.0))) != of_code(scaled(scaled(2.0)))
+
+
+def test_a_preprocessing_is_told_by_all_of_its_options():
+    """The repr of scikit-learn leaves some out, and has the addresses of functions."""
+
+    def steps(fill, function=np.log1p):
+        imputer = impute.SimpleImputer(strategy="constant", fill_value=fill)
+        parts = [(str(i), pipeline.make_pipeline(preprocessing.StandardScaler()), [i]) for i in range(12)]
+        parts += [("last", pipeline.make_pipeline(imputer, preprocessing.FunctionTransformer(function)), [12])]
+        return _steps(compose.ColumnTransformer(parts))
+
+    assert steps(0.0) == steps(0.0)
+    assert steps(0.0) != steps(99.0)
+    assert steps(0.0, lambda x: x) == steps(0.0, lambda x: x)
+    assert steps(0.0, lambda x: x) != steps(0.0, lambda x: 2 * x)
+    assert " at 0x" not in str(steps(0.0, lambda x: x))
+
+
+def test_labels_that_a_loss_refuses_are_named_before_training():
+    losses = [box.SparseCategoricalCrossentropy(from_logits=True)]
+    with pytest.raises(ValueError, match=r"cannot be trained. .*class indices from 0 to 2, .* Received: 3$"):
+        box.compare(build_three, losses, X, np.arange(len(X)) % 3 + 1, **SETTINGS)
+    with pytest.raises(ValueError, match="'binary_crossentropy' takes probabilities"):
+        box.compare(build, [BCE, "binary_crossentropy"], X, Y > 0, **SETTINGS)
+    with pytest.raises(ValueError, match="`build` must return .* which is no function"):
+        box.compare(build(), [BCE], X, Y > 0, **SETTINGS)
+
+
+def test_what_is_suggested_can_be_compared():
+    suggested = box.suggest([0, 0, 0, 0, 0, 1])
+    assert [candidate.loss for candidate in candidates_of(suggested)] == [loss for loss, _ in suggested]
+
+
+def test_outputs_of_different_units_have_no_outliers():
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=(500, 2)) * [1, 1000]
+    assert not any("far from" in suggestion.reason for suggestion in box.suggest(y))
+    y[:20, 0] = 50
+    y[5:, 1] = np.nan
+    assert "4 %" in box.suggest(y)[-1].reason
+    assert type(box.suggest(rng.integers(0, 3, (4, 8, 8)))[0].loss) is box.SparseCategoricalCrossentropy
+
+
 def test_a_file_of_another_comparison(compared):
     content = compared[1].read_bytes()
     for changed, message in (
         ({"epochs": 4}, "epochs is 3 there, 4 here"),
         ({"y": Y + 1}, "data is '.*' there, '.*' here"),
         ({"losses": {"Huber": box.Huber(2.0)}}, r"losses is .*Huber\(\).* there, .*delta=2.0.* here"),
-        ({"build": build_three}, "model is"),
+        ({"build": build_deeper}, "model is"),
+        ({"scores": {name: lambda y, p: 0.0 for name in ("RMSE", "MAE", "R²")}}, "scores is"),
+        ({"preprocessing": preprocessing.StandardScaler()}, "preprocessing is 'none' there"),
     ):
         arguments = {"build": build, "losses": LOSSES, "x": X, "y": Y, **SETTINGS, **changed, "file": compared[1]}
-        if "build" in changed:
-            arguments["scores"] = {"RMSE": lambda y, p: 0.0}
         with pytest.raises(ValueError, match=f"`file` must be new or of this comparison. .*{message}"):
             box.compare(**arguments)
     assert compared[1].read_bytes() == content

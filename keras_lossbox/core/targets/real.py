@@ -222,7 +222,8 @@ class Images(Real):
             raise ValueError(f"{allowed} Received: y_pred.shape={tuple(y_pred.shape)}")
         for size in sizes[1:3]:
             if not isinstance(size, int):
-                host.fail_in_run(size < self.least, lambda: [f"{allowed} Received height and width:", *sizes[1:3]])
+                words = [f"{allowed} Received height and width:", *sizes[1:3]]
+                y_pred = host.fail_in_run(size < self.least, lambda: words, y_pred)  # noqa: B023
         if len(y_true.shape) == 3 and y_pred.shape[-1] == 1:
             y_true = ops.expand_dims(y_true, -1)
         return ops.cast(with_sizes(y_true, y_pred, sizes, self.hint), y_pred.dtype), y_pred, sizes

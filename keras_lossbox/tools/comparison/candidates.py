@@ -9,6 +9,7 @@ from keras_lossbox.core import targets
 from keras_lossbox.core.adapt import counterpart
 from keras_lossbox.core.loss import Loss
 from keras_lossbox.losses.composite import Masked, WeightedSum
+from keras_lossbox.tools.comparison.suggest import Suggestion
 from keras_lossbox.tools.curves import name_of
 from keras_lossbox.tools.diagnose.case import as_loss
 
@@ -19,6 +20,9 @@ _KINDS: dict[type, str] = {
     targets.Real: "regression",
     targets.Regions: "regions",
 }
+
+
+ROUNDING = 1e-5  # by which probabilities may lie outside of [0, 1]
 
 
 class Candidate(NamedTuple):
@@ -43,6 +47,8 @@ def candidates_of(losses):
         raise ValueError(
             f"compare: `losses` must be a list or a dict of at least one loss. Received: losses={losses!r}"
         )
+    if not isinstance(losses, dict):
+        losses = [loss.loss if isinstance(loss, Suggestion) else loss for loss in losses]
     named = losses.items() if isinstance(losses, dict) else [(name_of_loss(loss), loss) for loss in losses]
     found: dict[str, Candidate] = {}
     for name, loss in named:
@@ -121,6 +127,12 @@ def read(candidate, common, y_pred):
     if isinstance(declared, targets.Signs):
         return _sigmoid(y_pred)
     if not declared.from_logits:
+        if np.any((y_pred < -ROUNDING) | (y_pred > 1 + ROUNDING)):
+            raise ValueError(
+                f"compare: {candidate.name!r} takes probabilities, and the model's outputs are none: they go from "
+                f"{np.min(y_pred):.3g} to {np.max(y_pred):.3g}. Give the loss from_logits=True, or the model an "
+                "activation"
+            )
         return y_pred
     return _softmax(y_pred, declared.label_axis) if declared.activation == "softmax" else _sigmoid(y_pred)
 

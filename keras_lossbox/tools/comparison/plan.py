@@ -19,6 +19,7 @@ from keras_lossbox.tools.comparison.trials import (
     predictions,
     strata_of,
 )
+from keras_lossbox.tools.diagnose.case import as_loss, in_short
 
 VALIDATION_SIZE = 0.2  # of the training part, where one is needed
 
@@ -76,13 +77,25 @@ def plan_of(candidates, seeds, training, data, validation_size, scores, lower_is
     share = _validation_size(validation_size, training.patience, judges)
     data = data._replace(validation_size=share, strata=strata_of(reading.kind, data.y))
     plan = Plan(candidates, seeds, training, data, reading, judges)
-    plan.judge(
-        candidates[0],
-        lambda x: predictions(model, x, training.batch_size),
-        data.parts(seeds[0]),
-        "on the model before training",
-    )
+    parts = data.parts(seeds[0])
+    for candidate in candidates:
+        check_labels(candidate, model, parts, training.batch_size)
+        plan.judge(
+            candidate, lambda x: predictions(model, x, training.batch_size), parts, "on the model before training"
+        )
     return plan, description_of(plan, model)
+
+
+def check_labels(candidate, model, parts, batch_size):
+    """Raises a ValueError for labels that the loss refuses: where it is not traced it says which."""
+    for part in filter(None, parts):
+        y_pred = predictions(model, part.x, batch_size).astype(keras.config.floatx())
+        try:
+            as_loss(candidate.loss)(part.y, y_pred)
+        except Exception as error:  # the loss may be a user's
+            raise ValueError(
+                f"compare: {candidate.name!r} cannot be trained. {type(error).__name__}: {in_short(error)}"
+            ) from error
 
 
 def _scores(scores, lower_is_better, reading, y_pred):

@@ -86,7 +86,7 @@ def kind_of(y):
     if np.all(np.isin(known, (0, 1))):
         return "binary"
     whole = np.all(known == np.floor(known)) and known.min() >= 0
-    single = y.ndim == 1 or y.shape[1:] == (1,)
+    single = y.ndim == 1 or y.shape[1:] == (1,) or y.ndim > 2  # a map of classes
     if whole and single and len(without_gap(known)) <= MOST_CLASSES and without_gap(known)[0] <= 1:
         return "classes"
     if whole:
@@ -213,13 +213,17 @@ def _of_numbers(y):
         _PLAIN,
         Suggestion(MeanAbsoluteError(), "if you want the median"),
     ]
-    spread, far = outliers(y)
-    if far:
+    columns = y.reshape(-1, y.shape[-1] if y.ndim > 1 else 1).T
+    spread, far = max((outliers(column) for column in columns), key=lambda found: found[1])
+    if far and len(columns) == 1:
         reason = (
             f"{percent(far)} of the labels are more than {FAR} of the others' standard deviations from the median; if "
             f"they are wrong: beyond an error of {spread:.2g}, one of the others' deviations, its slope is constant"
         )
         found.append(Suggestion(Huber(delta=float(f"{spread:.2g}")), reason))
+    elif far:
+        reason = f"{percent(far)} of the labels of an output are far from the others: of large errors it takes the size"
+        found.append(Suggestion(LogCosh(), reason))
     elif 0.3 < spread < 3:
         found.append(Suggestion(LogCosh(), "no outliers: between the two, smooth"))
     return found
@@ -228,6 +232,8 @@ def _of_numbers(y):
 def outliers(y):
     """The standard deviation of ordinary labels, by their quartiles, and the share of those that are far from them."""
     known = y[~np.isnan(y)]
+    if not len(known):
+        return 0.0, 0.0
     low, middle, high = np.percentile(known, (25, 50, 75))
     spread = (high - low) / 1.349
     return spread, float(np.mean(np.abs(known - middle) > FAR * spread)) if spread > 0 else 0.0

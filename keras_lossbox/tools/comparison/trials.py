@@ -131,8 +131,10 @@ class Training(NamedTuple):
 
 def new_model(build):
     """What `build` returns, if it can be trained here."""
-    model = build()
     allowed = "compare: `build` must return a keras.Model that is not compiled, a new one each time."
+    if isinstance(build, keras.Model) or not callable(build):
+        raise ValueError(f"{allowed} Received: build={build!r}, which is no function")
+    model = build()
     if not isinstance(model, keras.Model):
         raise ValueError(f"{allowed} Received: {model!r}")
     if model.compiled:
