@@ -120,7 +120,7 @@ def test_reductions_weights_masks_and_nan(mode, reduction, rng):
 
 
 def test_a_label_that_is_no_class_is_nan_and_the_others_keep_their_gradient(rng, monkeypatch):
-    monkeypatch.setattr(host, "fail_in_run", lambda wrong, describe: None)  # as under XLA
+    monkeypatch.setattr(host, "fail_in_run", lambda wrong, describe, x: x)  # as under XLA
     loss = keras_lossbox.SparseCategoricalCrossentropy(True)
     data = tf.constant([0, 7, 2, -1, 1]), tf.constant(rng.normal(size=(5, 3)).astype("float32")), None
     found, expected = both(loss, data, "unknown")
