@@ -4,8 +4,7 @@
 
 A mutant is the package with one operator, comparison, number, boolean or branch of `where` exchanged, or one
 `stop_gradient` dropped. In a copy of the repository it meets, one after the other until one fails: the default tests
-of the mutated file's room, those of what all losses have in common (signatures, files, saving), and the long ones of
-the room. What all let pass is printed with its line, to be judged by a reader: equivalent, or a hole.
+of the mutated file's room, those of all rooms, and the long ones of its room. What all let pass is printed with its line, to be judged by a reader: equivalent, or a hole.
 
 `--again FILE` takes those that survived by the output of an earlier run, in place of a sample.
 """
@@ -75,13 +74,20 @@ def tests_of(file):
     return [f"tests/losses/test_{file.stem}.py"]
 
 
+EVERYTHING = [
+    "tests/contract",
+    "tests/core",
+    "tests/functions",
+    "tests/layers",
+    "tests/losses",
+    "tests/site/test_docs.py",
+]
+
+
 def stages(file):
     """The arguments of pytest, one run after the other, until a test notices."""
-    common = [
-        f"tests/contract/test_{name}.py" for name in ("generated", "registry", "saving", "keras_own", "saved_files")
-    ]
     yield tests_of(file)
-    yield common
+    yield EVERYTHING
     yield [*tests_of(file), "-m", "not exhaustive"]
 
 

@@ -117,8 +117,8 @@ class IoU(Boxes, positional=("bounding_box_format", "form", "eps", "reduction", 
         bounding_box_format: what the four numbers are, as in Keras, of y_true and y_pred alike: `"xyxy"`, `"yxyx"`,
             `"xywh"`, `"center_xywh"`, `"center_yxhw"`, or one of them after `"rel_"`, in parts of the image.
         form: `"linear"`, `"squared"` or `"log"`.
-        eps: added to the union. Other libraries add 1e-7; a box of a tenth of a per cent of the image has, in relative
-            units, an area of 1e-6. Without it an IoU of 0/0, of boxes without area, is 0.
+        eps: >= 0, added to the union. Other libraries add 1e-7; a box of a tenth of a per cent of the image has, in
+            relative units, an area of 1e-6. Without it an IoU of 0/0, of boxes without area, is 0.
         reduction, name, dtype: see `Loss`.
 
     Shapes: y_true and y_pred `(n, ..., 4)`, one box beside the box that it is compared with. One value for each,
@@ -160,7 +160,7 @@ class GIoU(Boxes):
     Args:
         bounding_box_format: as in `IoU`. A unit of its own for each axis makes no difference, so relative formats need
             no size of the image.
-        eps: added to U in the IoU, and to H.
+        eps: >= 0, added to U in the IoU, and to H.
         reduction, name, dtype: see `Loss`.
 
     Shapes: as for `IoU`.
@@ -195,7 +195,7 @@ class DIoU(Boxes, positional=("bounding_box_format", "eps", "image_shape", "redu
     Args:
         bounding_box_format: as in `IoU`. For those in parts of the image `image_shape` is needed: in an image that is
             no square a distance along one axis is not what it is along the other.
-        eps: added to the union, and to c².
+        eps: >= 0, added to the union, and to c².
         image_shape: (height, width), in any unit: only their ratio matters. In formats that are not relative it has no
             effect.
         reduction, name, dtype: see `Loss`.
@@ -248,7 +248,7 @@ class CIoU(DIoU):
 
     Args:
         bounding_box_format, image_shape: as in `DIoU`.
-        eps: added to the union, to c², and to the denominator of α.
+        eps: >= 0, added to the union, to c², and to the denominator of α.
         reduction, name, dtype: see `Loss`.
 
     Shapes: as for `IoU`.

@@ -114,9 +114,9 @@ class SSIM(Structural):
     hardly sees a shift in brightness or colour: often it is added to a `MeanAbsoluteError`.
 
     Args:
-        max_val: the range of pixels: 1 for those in [0, 1], 255 for those in [0, 255], 2 for those in [-1, 1].
+        max_val: > 0, the range of pixels: 1 for those in [0, 1], 255 for those in [0, 255], 2 for those in [-1, 1].
         filter_size: how many pixels a window is high and wide.
-        filter_sigma: the standard deviation of its Gaussian, in pixels.
+        filter_sigma: > 0, the standard deviation of its Gaussian, in pixels.
         k1, k2: >= 0, what is added to both sides of a ratio, as a part of max_val. Smaller ones compare dark and flat
             windows more strictly.
         reduction, name, dtype: see `Loss`.

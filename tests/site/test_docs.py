@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import inspect
+import math
 import pathlib
 import pkgutil
 import re
@@ -12,6 +13,7 @@ import keras
 import pytest
 
 import keras_lossbox
+from keras_lossbox.core.options import Number, declared
 
 ROOT = pathlib.Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -36,6 +38,34 @@ def test_docstring_has_its_parts_in_order(name):
     assert "Shapes:" in doc or "Shapes:" in sys.modules[keras_lossbox.available()[name].__module__].__doc__
     for option in inspect.signature(keras_lossbox.available()[name]).parameters:
         assert re.search(rf"\b{option}\b", doc), f"the docstring does not speak of {option}"
+
+
+WRITTEN_OTHERWISE = {("ArcFace", "margin"): "[0, π/2]", ("AsymmetricLoss", "clip"): "[0, 1)"}
+
+
+def entry(cls, name):
+    """What the docstring says of an option."""
+    arguments = re.split(r"^(?:Shapes|Raises):", inspect.getdoc(cls).split("Args:")[1], flags=re.MULTILINE)[0]
+    entries = re.findall(r"^    (\w[\w, ]*):(.*?)(?=^    \w[\w, ]*:|\Z)", arguments, re.MULTILINE | re.DOTALL)
+    return next(" ".join(text.split()) for names, text in entries if name in names.split(", "))
+
+
+@pytest.mark.parametrize("name", sorted(keras_lossbox.available()))
+def test_docstring_says_which_numbers_an_option_takes(name):
+    """The domain that is declared is the one that a person wrote down: >= 0, > 0, [0, 1], (0, 1]."""
+    cls = keras_lossbox.available()[name]
+    for option, number in declared(cls).items():
+        if not isinstance(number, Number) or number.low == -math.inf:
+            continue
+        low, high = number.low, number.high
+        text = entry(cls, option)
+        if other := re.match(r"(?:see|as in) `(\w+)`", text):
+            theirs = declared(getattr(keras_lossbox, other[1]))[option]
+            assert (theirs.low, theirs.high, theirs.above) == (low, high, number.above), option
+            continue
+        bracket = "(" if number.above else "["
+        domain = f"{'>' if number.above else '>='} {low:g}" if high == math.inf else f"{bracket}{low:g}, {high:g}]"
+        assert WRITTEN_OTHERWISE.get((cls.__name__, option), domain) in text, option
 
 
 def run_blocks(page, namespace, capsys):

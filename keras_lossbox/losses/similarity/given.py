@@ -40,7 +40,7 @@ class Contrastive(Loss):
         reduction, name, dtype: see `Loss`.
         distance: None if y_pred are distances; for pairs of embeddings `"L2"`, `"squared-L2"` or `"cosine"`, which is
             1 - cos.
-        power: r, 1 or more.
+        power: r >= 1.
         pos_margin: m₊ >= 0, up to which similar pairs cost nothing.
         similar_label: 1, or 0 if y_true says that pairs are different.
 

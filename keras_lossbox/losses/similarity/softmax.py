@@ -83,7 +83,7 @@ class SupCon(Pairwise):
         reduction, name, dtype: see `Loss`.
         normalize: True divides each embedding by its length, so that s is the cosine.
         labels: False makes each sample a class of its own, whose members are its views; y_true is then not read.
-        base_temperature: T₀; the value is multiplied by T/T₀, as SupContrast does with T₀ = 0.07. None: not.
+        base_temperature: T₀ > 0; the value is multiplied by T/T₀, as SupContrast does with T₀ = 0.07. None: not.
 
     Shapes: as for `NTXent`; SupContrast's features `(n, views, d)` are taken as they are.
 
