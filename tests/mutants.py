@@ -4,7 +4,8 @@
 
 A mutant is the package with one operator, comparison, number, boolean or branch of `where` exchanged, or one
 `stop_gradient` dropped. In a copy of the repository it meets, one after the other until one fails: the default tests
-of the mutated file's room, those of all rooms, and the long ones of its room. What all let pass is printed with its line, to be judged by a reader: equivalent, or a hole.
+of the mutated file's room, those of all rooms, and the long ones of its room. What all let pass is printed with its
+line, to be judged by a reader: equivalent, or a hole.
 
 `--again FILE` takes those that survived by the output of an earlier run, in place of a sample.
 """
