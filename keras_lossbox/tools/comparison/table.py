@@ -74,9 +74,17 @@ def compare_table(path, label, output, *, losses=None, kind=None, seeds=5, epoch
         print("No loss gave a model: each score is NaN.")
     else:
         save_best(plan, compared.best, output)
-        print(f"Best by {compared.scores[0].name}: {compared.best}. Its model of seed {plan.seeds[0]} is best.keras.")
+        print(f"{sentence_of_best(compared)} Its model of seed {plan.seeds[0]} is best.keras.")
     print(f"Wrote {', '.join(name for name in FILES if (output / name).exists())} into {output}")
     return compared
+
+
+def sentence_of_best(compared):
+    """Which loss is best by the first score, and whether that is more than noise."""
+    score = compared.scores[0].name
+    row = next(row for row in compared.table() if (row["score"], row["loss"]) == (score, compared.best))
+    noise = f" (within the noise: {compared.losses[0]} may be as good)" if row["in_noise"] else ""
+    return f"Best by {score}: {compared.best}{noise}."
 
 
 # The table
