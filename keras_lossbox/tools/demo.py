@@ -19,6 +19,7 @@ import numpy as np
 from keras import ops
 
 import keras_lossbox
+from keras_lossbox.tools.comparison.result import deviation
 
 QUESTIONS = {  # asked of each picture; the digits whose answer is yes
     "Is it even?": (0, 2, 4, 6, 8),
@@ -240,11 +241,6 @@ def probability(logits):
 def average(values):
     """The mean of a list."""
     return float(np.mean(values))
-
-
-def deviation(values):
-    """The standard deviation of a list; NaN for a single number."""
-    return float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
 
 
 def mean_of(result, score):

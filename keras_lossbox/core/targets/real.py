@@ -220,10 +220,10 @@ class Images(Real):
         allowed = f"`y_pred` must hold images of at least {self.least} x {self.least} pixels{self.why}."
         if any(size is not None and size < self.least for size in y_pred.shape[1:3]):
             raise ValueError(f"{allowed} Received: y_pred.shape={tuple(y_pred.shape)}")
+        words = [f"{allowed} Received height and width:", *sizes[1:3]]
         for size in sizes[1:3]:
             if not isinstance(size, int):
-                words = [f"{allowed} Received height and width:", *sizes[1:3]]
-                y_pred = host.fail_in_run(size < self.least, lambda: words, y_pred)  # noqa: B023
+                y_pred = host.fail_in_run(size < self.least, lambda: words, y_pred)
         if len(y_true.shape) == 3 and y_pred.shape[-1] == 1:
             y_true = ops.expand_dims(y_true, -1)
         return ops.cast(with_sizes(y_true, y_pred, sizes, self.hint), y_pred.dtype), y_pred, sizes

@@ -78,20 +78,23 @@ def plan_of(candidates, seeds, training, data, validation_size, scores, lower_is
     data = data._replace(validation_size=share, strata=strata_of(reading.kind, data.y))
     plan = Plan(candidates, seeds, training, data, reading, judges)
     parts = data.parts(seeds[0])
+    outputs = [(part, predictions(model, part.x, training.batch_size)) for part in filter(None, parts)]
     for candidate in candidates:
-        check_labels(candidate, model, parts, training.batch_size)
+        check_labels(candidate, outputs)
         plan.judge(
-            candidate, lambda x: predictions(model, x, training.batch_size), parts, "on the model before training"
+            candidate,
+            lambda x: next(y_pred for part, y_pred in outputs if part.x is x),
+            parts,
+            "on the model before training",
         )
     return plan, description_of(plan, model)
 
 
-def check_labels(candidate, model, parts, batch_size):
+def check_labels(candidate, outputs):
     """Raises a ValueError for labels that the loss refuses: where it is not traced it says which."""
-    for part in filter(None, parts):
-        y_pred = predictions(model, part.x, batch_size).astype(keras.config.floatx())
+    for part, y_pred in outputs:
         try:
-            as_loss(candidate.loss)(part.y, y_pred)
+            as_loss(candidate.loss)(part.y, y_pred.astype(keras.config.floatx()))
         except Exception as error:  # the loss may be a user's
             raise ValueError(
                 f"compare: {candidate.name!r} cannot be trained. {type(error).__name__}: {in_short(error)}"
