@@ -13,7 +13,10 @@ import textwrap
 
 import griffe
 
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))  # the checkout, installed or not
+from formulas import with_formulas
+
 import keras_lossbox
 from keras_lossbox.core.options import declared
 
@@ -22,16 +25,18 @@ DOCTEST = re.compile(r"^>>> .*(?:\n.+)*", re.MULTILINE)
 
 
 class HouseFormat(griffe.Extension):
-    """Applies `markdown` to every docstring of the package, and gives every loss its constructor."""
+    """Applies `markdown` to every docstring of the package; a loss gets its constructor, and its formula typeset."""
 
     def on_package(self, *, pkg, loader, **kwargs):
-        for member in own_members(pkg):
-            if member.docstring is not None:
-                member.docstring.value = markdown(member.docstring.value)
         for cls in [member for member in own_members(pkg) if member.is_class]:
             loss = getattr(importlib.import_module(cls.module.path), cls.name, None)
             if isinstance(loss, type) and issubclass(loss, keras_lossbox.Loss):
                 cls.set_member("__init__", constructor(loss, cls))
+                if cls.docstring is not None:
+                    cls.docstring.value = with_formulas(cls.docstring.value)
+        for member in own_members(pkg):
+            if member.docstring is not None:
+                member.docstring.value = markdown(member.docstring.value)
 
 
 def own_members(parent):

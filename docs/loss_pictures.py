@@ -47,17 +47,23 @@ SHOWN = {
 NEEDED = {"MixtureNLL": {"components": 2}, "Masked": None, "WeightedSum": None}  # what has no default; None: no picture
 
 
+def needed(cls):
+    """The options that every picture of a loss has: what has no default, and logits; None for no picture."""
+    options = NEEDED.get(cls.__name__, {})
+    if options is None:
+        return None
+    return options | ({"from_logits": True} if "from_logits" in cls(**options).get_config() else {})
+
+
 @functools.cache  # `mkdocs serve` builds the site again and again
 def picture(name):
     """The SVG of a loss, or None where no line through the predictions shows it."""
     cls = keras_lossbox.available()[name]
-    needed = NEEDED.get(cls.__name__, {})
-    if needed is None:
+    options = needed(cls)
+    if options is None:
         return None
-    if "from_logits" in cls(**needed).get_config():
-        needed = needed | {"from_logits": True}
     option, values = SHOWN.get(cls.__name__, (None, [None]))
-    losses = {f"{option}={value}": cls(**needed, **({option: value} if option else {})) for value in values}
+    losses = {f"{option}={value}": cls(**options, **({option: value} if option else {})) for value in values}
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     try:
         axes = figure.subplots(1, 2)

@@ -10,6 +10,7 @@ from mkdocs.structure.files import File
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))  # the checkout, installed or not
 import loss_pictures
+import playground
 
 import keras_lossbox
 
@@ -25,13 +26,14 @@ names = {cls.__name__: name for name, cls in keras_lossbox.available().items()}
 
 @event_priority(100)  # before mkdocs-jupyter, which looks for notebooks among the files
 def on_files(files, config):
-    """Adds the notebooks, which lie beside `docs`, and the pictures; takes down what the pages document."""
+    """Adds notebooks, which lie beside `docs`, pictures and the playground's numbers; takes down what the pages document."""
     for page in files.documentation_pages():
         for path, name in DIRECTIVE.findall(page.content_string):
             documented.setdefault(name, path)  # `compare`, that of losses; the pictures have another
     for name in names.values():
         if drawn := loss_pictures.picture(name):
             files.append(File.generated(config, f"reference/pictures/{name}.svg", content=drawn))
+    files.append(File.generated(config, "playground_numbers.js", content=playground.script(playground.numbers())))
     for notebook in sorted((ROOT / "notebooks").glob("*.ipynb")):
         path = notebook.relative_to(ROOT).as_posix()
         files.append(File(path, str(ROOT), config.site_dir, config.use_directory_urls))

@@ -193,7 +193,7 @@ class ListMLE(Ranking):
 class ApproxNDCG(Ranking):
     """One minus the NDCG of a list, of ranks that are made smooth: the measure itself as a loss.
 
-        loss = 1 - Σ_i (2^y_i - 1) / log2(1 + r_i) / ideal,   r_i = 1/2 + Σ_j sigmoid((s_j - s_i) / T)
+        loss = 1 - 1/ideal · Σ_i (2^y_i - 1)/log2(1 + r_i),   r_i = 1/2 + Σ_j sigmoid((s_j - s_i) / T)
 
     `ideal` is the sum for the best order. The smaller T, the closer to the NDCG, and the flatter: T is to scores what
     tells two of them apart. A list of one item, or without a relevant one, is not counted in the mean. TensorFlow

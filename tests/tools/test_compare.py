@@ -171,31 +171,72 @@ def test_early_stopping_goes_back_to_the_best_epoch():
     assert found.sizes == {"training": 36, "validation": 9, "test": 15}
 
 
+def data(x, y, validation_size=0, kind=None, scaler=None):
+    samples = trials.Samples(x, y, None, "")
+    return trials.Data(lambda seed: samples, 0.25, validation_size, kind, scaler)
+
+
 def test_the_preprocessing_sees_the_training_part_alone():
-    data = trials.Data(X, Y, None, 0.25, 0, None, preprocessing.StandardScaler())
+    scaled = data(X, Y, scaler=preprocessing.StandardScaler())
     for seed in (0, 1):
-        parts = data.parts(seed)
+        parts = scaled.parts(seed)
         np.testing.assert_allclose(parts.train.x.mean(0), 0, atol=1e-6)
         assert np.abs(parts.test.x.mean(0)).max() > 0.01
-    assert data.parts(0).test.x.dtype == "float32"
+    assert scaled.parts(0).test.x.dtype == "float32"
 
 
 def test_parts_have_the_shares_of_the_classes():
     y = np.repeat([0, 1, 2], [40, 16, 4])
-    strata = trials.strata_of("classes", y)
-    parts = trials.Data(X, y, None, 0.25, 0.2, strata, None).parts(3)
+    parts = data(X, y, 0.2, "classes").parts(3)
     assert [np.bincount(part.y).tolist() for part in parts] == [[24, 10, 2], [6, 2, 1], [10, 4, 1]]
     one_hot = np.vstack([np.eye(3)[y], [[NAN] * 3]])
     assert np.bincount(trials.strata_of("classes", one_hot)).tolist() == [40, 16, 4, 1]
     assert trials.strata_of("binary", ANSWERS) is None
     assert trials.strata_of("regression", Y) is None
-    few = trials.Data(X, y, None, 0.25, 0, np.arange(60), None)  # each its own group: none is large enough
-    assert len(few.parts(0).test.y) == 15
+    each_its_own = data(X, np.arange(60), kind="classes")  # none is large enough
+    assert len(each_its_own.parts(0).test.y) == 15
 
 
 def test_several_inputs_are_divided_alike():
-    parts = trials.Data({"a": X, "b": 2 * X}, Y, None, 0.25, 0, None, None).parts(0)
+    parts = data({"a": X, "b": 2 * X}, Y).parts(0)
     np.testing.assert_array_equal(parts.test.x["b"], 2 * parts.test.x["a"])
+
+
+def test_samples_of_a_function_of_the_seed(tmp_path):
+    """Folds: the same numbers as a comparison of one seed with that part of the data for the test."""
+
+    def fold(seed):
+        test = np.arange(60) % 3 == seed
+        return X[~test], Y[~test], X[test], Y[test]
+
+    losses = {"MSE": box.MeanSquaredError(), "MAE": box.MeanAbsoluteError()}
+    found = box.compare(build, losses, fold, file=tmp_path / "file", **{**SETTINGS, "seeds": 3})
+    for seed in range(3):
+        x, y, *test = fold(seed)
+        alone = box.compare(build, losses, x, y, test=test, **{**SETTINGS, "seeds": [seed]})
+        for loss in losses:
+            assert found.values(loss, "RMSE")[seed] == pytest.approx(alone.values(loss, "RMSE")[0], rel=1e-4)
+    assert found.sizes == {"training": 40, "validation": 0, "test": 20}
+    half = box.compare(build, losses, lambda seed: (X[seed::3], Y[seed::3]), **SETTINGS)
+    assert half.sizes == {"training": 15, "validation": 0, "test": 5}  # by `test_size`
+    with pytest.raises(ValueError, match="data"):  # of another comparison
+        box.compare(build, losses, lambda seed: fold(2 - seed), file=tmp_path / "file", **{**SETTINGS, "seeds": 3})
+
+
+@pytest.mark.parametrize(
+    ("x", "other", "message"),
+    [
+        (lambda seed: (X, Y), {"y": Y}, "`y` must be None where `x` is a function"),
+        (lambda seed: (X, Y), {"test": (X, Y)}, "`test` must be None where `x` is a function"),
+        (lambda seed: X, {}, r"must return \(x, y\) or \(x, y, x_test, y_test\). Received: ndarray, for the seed 0"),
+        (lambda seed: (X, Y, X), {}, "Received: 3 values, for the seed 0"),
+        (lambda seed: (X, Y[1:]), {}, "must have as many samples"),
+        (lambda seed: (X, RNG.normal(size=60)), {}, "must return the same for the same seed"),
+    ],
+)
+def test_functions_of_the_seed_that_are_refused(x, other, message):
+    with pytest.raises(ValueError, match=message):
+        box.compare(build, ["mse"], x, **other, **SETTINGS)
 
 
 # Scores

@@ -79,16 +79,16 @@ EXPONENTS = {"square": 2, "simple": 1, "uniform": 0}  # of the rarity, in the we
 class GeneralizedDice(Overlap):
     """`Dice` of all classes at once, each weighted by one over the square of its size in the labels.
 
-        loss = 1 - (2 Σ_c w_c Σ p y + s) / (Σ_c w_c (Σ p + Σ y) + s),   w_c = (smallest Σ y / Σ_c y)²
+        loss = 1 - (2 Σ_c w_c Σ p_c y_c + s) / (Σ_c w_c (Σ p_c + Σ y_c) + s),   w_c = (min_k Σ y_k / Σ y_c)²
 
     A pixel of a rare class has more weight than one of a frequent class. A class that the labels lack has the weight of
-    the smallest that they have, so that predicting it costs. (The weights of the paper, 1/(Σ_c y)², differ by a factor
+    the smallest that they have, so that predicting it costs. (The weights of the paper, 1/(Σ y_c)², differ by a factor
     that cancels, except that here `smooth` is in units of pixels of the smallest class.)
 
     Args:
         mode, from_logits, reduction, name, dtype, per_sample, smooth, squared, log_loss, intersection: see `Dice`.
         classes, class_weight, ignore_class, include_background: see `Dice`; `class_weight` multiplies w_c.
-        weight: `"square"`, as above; `"simple"`: smallest Σ y / Σ_c y, one over the size; `"uniform"`: 1, so that each
+        weight: `"square"`, as above; `"simple"`: min_k Σ y_k / Σ y_c, one over the size; `"uniform"`: 1, so that each
             pixel of every class counts alike.
 
     Shapes: as for `Dice`.

@@ -29,9 +29,7 @@ def description_of(plan, model):
         "test_size": data.test_size,
         "validation_size": data.validation_size,
         "preprocessing": "none" if data.preprocessing is None else fingerprint(_steps(data.preprocessing)),
-        "data": fingerprint(
-            _arrays(data.x), data.y, *([] if data.test is None else [_arrays(data.test.x), data.test.y])
-        ),
+        "data": fingerprint(*dict.fromkeys(data.samples(seed).fingerprint for seed in plan.seeds)),
         "model": fingerprint(_architecture(model)),
     }
 
@@ -74,10 +72,6 @@ def _option(value):
     if isinstance(value, np.ndarray):
         return fingerprint(value)
     return of_code(value) if callable(value) and not isinstance(value, type) else repr(value)
-
-
-def _arrays(x):
-    return x.to_numpy() if hasattr(x, "iloc") else x
 
 
 def _described(loss):

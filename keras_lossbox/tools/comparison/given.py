@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lossbox.tools.comparison.trials import Data, Part, copy_of
+from keras_lossbox.tools.comparison.trials import Data, Part, Samples, copy_of, fingerprint
 
 
 def require_scikit_learn():
@@ -61,7 +61,43 @@ def optimizer_of(optimizer):
 
 
 def data_of(x, y, test, test_size, preprocessing):
-    """The data as arrays of one length, not yet divided."""
+    """The data as arrays, not yet divided."""
+    if not callable(x):
+        samples = _checked_samples(x, y, test, preprocessing)
+        return Data(lambda seed: samples, test_size, 0, None, preprocessing)
+    for name, value in (("y", y), ("test", test)):
+        if value is not None:
+            raise ValueError(
+                f"compare: `{name}` must be None where `x` is a function: it is what that returns. "
+                f"Received: {name} of type {type(value).__name__}"
+            )
+    return Data(Drawn(x, preprocessing), test_size, 0, None, preprocessing)
+
+
+class Drawn:
+    """Samples that a function of the seed returns: the same for all losses, or it is an error."""
+
+    def __init__(self, function, preprocessing):
+        self.function, self.preprocessing, self.seen = function, preprocessing, {}
+
+    def __call__(self, seed):
+        found = self.function(seed)
+        if not isinstance(found, tuple) or len(found) not in (2, 4):
+            raise ValueError(
+                "compare: `x`, a function of the seed, must return (x, y) or (x, y, x_test, y_test). Received: "
+                f"{f'{len(found)} values' if isinstance(found, tuple) else type(found).__name__}, for the seed {seed}"
+            )
+        samples = _checked_samples(*found[:2], found[2:] or None, self.preprocessing)
+        if self.seen.setdefault(seed, samples.fingerprint) != samples.fingerprint:
+            raise ValueError(
+                "compare: `x`, a function of the seed, must return the same for the same seed: all losses are to have "
+                f"the same samples. Received: other ones when it was called again with the seed {seed}"
+            )
+        return samples
+
+
+def _checked_samples(x, y, test, preprocessing):
+    """Arrays of one length."""
     x, y = _samples("x", x, preprocessing), _labels("y", y)
     _check_lengths("x", x, "y", y)
     if len(y) < 4:
@@ -71,7 +107,8 @@ def data_of(x, y, test, test_size, preprocessing):
             raise ValueError(f"compare: `test` must be a pair (x, y), or None. Received: {type(test).__name__}")
         test = Part(_samples("test[0]", test[0], preprocessing), _labels("test[1]", test[1]))
         _check_lengths("test[0]", test.x, "test[1]", test.y)
-    return Data(x, y, test, test_size, 0, None, preprocessing)
+    everything = [x, y, *(test or ())]
+    return Samples(x, y, test, fingerprint([x.to_numpy() if hasattr(x, "iloc") else x for x in everything]))
 
 
 def _samples(argument, x, preprocessing):

@@ -17,7 +17,6 @@ from keras_lossbox.tools.comparison.trials import (
     built,
     check_is_new,
     predictions,
-    strata_of,
 )
 from keras_lossbox.tools.diagnose.case import as_loss, in_short
 
@@ -75,7 +74,7 @@ def plan_of(candidates, seeds, training, data, validation_size, scores, lower_is
     reading = common_reading(candidates, y_pred)
     judges = _scores(scores, lower_is_better, reading, y_pred)
     share = _validation_size(validation_size, training.patience, judges)
-    data = data._replace(validation_size=share, strata=strata_of(reading.kind, data.y))
+    data = data._replace(validation_size=share, kind=reading.kind)
     plan = Plan(candidates, seeds, training, data, reading, judges)
     parts = data.parts(seeds[0])
     outputs = [(part, predictions(model, part.x, training.batch_size)) for part in filter(None, parts)]

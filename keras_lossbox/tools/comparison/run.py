@@ -18,7 +18,7 @@ def compare(
     build: Callable[[], keras.Model],
     losses: Sequence[Any] | Mapping[str, Any],
     x: Any,
-    y: Any,
+    y: Any = None,
     *,
     test: tuple[Any, Any] | None = None,
     test_size: float = 0.25,
@@ -57,8 +57,10 @@ def compare(
         build: returns a model that is not compiled, with one output; a new one each time.
         losses: a list of losses, or a dict whose keys are their names. Each as `compile` takes it: of this package,
             Keras's, a name of Keras's, a function. The others are compared to the first.
-        x: an array of samples, or a list or dict of arrays; with `preprocessing` also a data frame.
-        y: an array of labels, one for each sample.
+        x: an array of samples, or a list or dict of arrays; with `preprocessing` also a data frame. Or a function of
+            the seed that returns `(x, y)` or `(x, y, x_test, y_test)`: samples that are drawn anew, or divided in a way
+            of their own, such as by patient, by time, or as folds.
+        y: an array of labels, one for each sample; None where `x` is a function.
         test: `(x, y)`, the test part of all seeds; None: each seed draws one out of x and y.
         test_size: which share of the samples is for the test, if no `test` is given.
         seeds: how many, 0 ... seeds - 1, or a list of them.
@@ -123,7 +125,7 @@ def checked_plan(
     build,
     losses,
     x,
-    y,
+    y=None,
     *,
     test=None,
     test_size=0.25,

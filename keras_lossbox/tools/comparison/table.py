@@ -256,10 +256,10 @@ def write(compared, output):
 def save_best(plan, name, output):
     """The model of a loss and the first seed, trained once more, and the preprocessing that it was trained with."""
     import joblib
-    from sklearn.base import clone
 
     candidate = next(candidate for candidate in plan.candidates if candidate.name == name)
     _, trainer = plan.train(candidate, plan.seeds[0])
     trainer.model.save(output / "best.keras")
-    train = plan.data.rows(plan.seeds[0])[0]
-    joblib.dump(clone(plan.data.preprocessing).fit(plan.data.x[train]), output / "preprocessing.joblib")
+    samples = plan.data.samples(plan.seeds[0])
+    train, *_ = plan.data.rows(samples, plan.seeds[0])
+    joblib.dump(plan.data.fitted(samples, train), output / "preprocessing.joblib")

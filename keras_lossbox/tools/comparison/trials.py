@@ -39,48 +39,57 @@ class Parts(NamedTuple):
     test: Part
 
 
-class Data(NamedTuple):
-    """All samples, and how they are divided."""
+class Samples(NamedTuple):
+    """All samples and their labels; `test` are those for the test where they are given."""
 
     x: Any
     y: np.ndarray
     test: Part | None
+    fingerprint: str
+
+
+class Data(NamedTuple):
+    """Where the samples come from, and how they are divided."""
+
+    samples: Callable  # of the seed
     test_size: float
     validation_size: float  # of the training part; 0 for none
-    strata: np.ndarray | None  # groups whose shares are kept
+    kind: str | None  # of the labels: the shares of classes are kept
     preprocessing: Any
 
-    def rows(self, seed):
-        """Which samples are for training, for validation, and for the test; None where none of them are."""
-        train, validation, test = np.arange(len(self.y)), None, None
-        if self.test is None:
-            train, test = divided(train, self.test_size, self.strata, seed)
+    def rows(self, samples, seed):
+        """Which are for training, for validation, and for the test; None where none of them are."""
+        train, validation, test = np.arange(len(samples.y)), None, None
+        strata = strata_of(self.kind, samples.y)
+        if samples.test is None:
+            train, test = divided(train, self.test_size, strata, seed)
         if self.validation_size:
-            train, validation = divided(train, self.validation_size, self.strata, seed)
+            train, validation = divided(train, self.validation_size, strata, seed)
         return train, validation, test
 
     def parts(self, seed):
         """Training, validation and test part of a seed."""
-        train, validation, test = self.rows(seed)
-        prepared = self._prepared(train)
+        samples = self.samples(seed)
+        train, validation, test = self.rows(samples, seed)
+        fitted = None if self.preprocessing is None else self.fitted(samples, train)
+
+        def prepared(x):
+            return x if fitted is None else as_float32(fitted.transform(x))
 
         def part(rows):
-            return Part(prepared(rows_of(self.x, rows)), self.y[rows])
+            return Part(prepared(rows_of(samples.x, rows)), samples.y[rows])
 
         return Parts(
             part(train),
             None if validation is None else part(validation),
-            part(test) if self.test is None else Part(prepared(self.test.x), self.test.y),
+            part(test) if samples.test is None else Part(prepared(samples.test.x), samples.test.y),
         )
 
-    def _prepared(self, train):
-        """What is done to samples: the preprocessing, fitted to the training part alone."""
-        if self.preprocessing is None:
-            return lambda x: x
+    def fitted(self, samples, train):
+        """The preprocessing, fitted to the training part alone."""
         from sklearn.base import clone
 
-        fitted = clone(self.preprocessing).fit(rows_of(self.x, train))
-        return lambda x: as_float32(fitted.transform(x))
+        return clone(self.preprocessing).fit(rows_of(samples.x, train))
 
 
 def as_float32(x):
