@@ -205,6 +205,27 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
         """What is done to the reduced loss, for losses like a root that is taken of a mean."""
         return loss
 
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """The usual metrics of what the loss is for, for `compile(metrics=…)`; they read predictions as the loss does.
+
+        Of yes/no labels the accuracy and the area under the curve of precision and recall, from logits where the loss
+        takes logits; of one class of several the accuracy, without what `ignore_class` leaves out; of regions Dice and
+        IoU; of real numbers the mean absolute error and the root of the mean squared error. `Masked` leaves out labels
+        that are missing; `WeightedSum` gives the mean of each of its parts. Other losses have no usual metrics, and the
+        list is empty: those of both indices and one-hot rows ("accuracy" does for them), of embeddings, boxes, lists,
+        distributions, and your own.
+
+        Example:
+
+        >>> import keras_lossbox
+        >>> accuracy, area = keras_lossbox.BinaryCrossentropy(from_logits=True).metrics()
+        >>> accuracy.name, accuracy.threshold, area.name
+        ('binary_accuracy', 0.0, 'auc_pr')
+        """
+        from keras_lossbox.metrics.usual import usual_metrics  # it is built of losses
+
+        return usual_metrics(self)
+
     # Configuration
 
     @property

@@ -100,8 +100,10 @@ def test_the_tables_of_compared_losses_are_what_is_printed(capsys):
     """Line by line, the means up to what the order of sums in threads changes; the notes follow from the numbers."""
     page = (ROOT / "docs" / "comparing_losses.md").read_text()
     shown = re.findall(r"```text\n(compare: .*?)\n```", page, re.DOTALL)
-    printed = [text for _, text in run_blocks(page, {"__name__": "page"}, capsys)]
+    *tables, of_folds = run_blocks(page, {"__name__": "page"}, capsys)
+    printed = [text for _, text in tables]
     assert len(shown) == len(printed) == 2
+    assert of_folds[1].strip() == of_folds[0][0]
     number = r"[-+]?\d\.\d+"
     for tables in zip(shown, printed, strict=True):
         lines, found = ([line for line in table.splitlines() if line and not line.startswith("*")] for table in tables)
