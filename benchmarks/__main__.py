@@ -61,13 +61,17 @@ def main(arguments=None):
     if machine["load"] is not None and machine["load"] > 0.5:
         console.print(f"[yellow]The machine is busy (load {machine['load']:.1f}): trust the ratios at most")
 
+    def keep(**results):  # `timing` after each size too: half an hour is not lost with its last row
+        if options.json:
+            text = json.dumps({"machine": machine, "arguments": sys.argv[1:], **results}, indent=1)
+            options.json.write_text(text + "\n", encoding="utf-8")
+
+    options.keep = keep
     parts = [options.part] if options.part != "all" else ALL[:1] if options.quick else ALL
     results = {part: importlib.import_module(f"benchmarks.{part}").run(options, console) for part in parts}
     for line in report.summary(results):
         console.print(line)
-    if options.json:
-        text = json.dumps({"machine": machine, "arguments": sys.argv[1:], **results}, indent=1)
-        options.json.write_text(text + "\n", encoding="utf-8")
+    keep(**results)
 
 
 def _select(options, rows, parser):

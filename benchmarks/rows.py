@@ -22,13 +22,13 @@ SHAPES = {
     "8x512x512x4": (8, 512, 512, 4),
     "8x256x256x3": (8, 256, 256, 3),
     "32x100x32": (32, 100, 32),
-    "64x400x64": (64, 400, 64),
+    "16x200x64": (16, 200, 64),
 }
 DENSE = ("32x10", "64x64", "512x512", "1024x1000", "40000x100", "4M")
 SPARSE = (*DENSE, "4096x32000")
 IMAGES = ("8x512x512x4",)
 PHOTOS = ("8x256x256x3",)
-SEQUENCES = ("32x100x32", "64x400x64")  # samples, time steps, classes
+SEQUENCES = ("32x100x32", "16x200x64")  # samples, time steps, classes
 PAIRS = ("64x64", "512x512", "1024x128")  # samples, features: each sample with each
 
 
@@ -289,7 +289,7 @@ def _multi_similarity(y, x):
 
 def _lifted_struct(y, x):
     distances, (positive, same) = _distances(x), _same(y)
-    sums = _sum(tf.where(same, 0, tf.exp(1 - distances)), -1)
+    sums = _sum(tf.where(same, 0.0, tf.exp(1 - distances)), -1)
     return _mean_over(_square(tf.nn.relu(distances + tf.math.log(sums[:, None] + sums[None]))), positive) / 2
 
 

@@ -47,6 +47,7 @@ def run(options, console):
                     status.update(f"{TITLE}: {row.name}, {size}, {mode}")
                     results.append(_cell(row, size, mode, y_true, y_pred, limit, options, console))
                 limit.close()
+                options.keep(timing=results)
     console.print(_table(results))
     return results
 

@@ -1,5 +1,6 @@
 """The plan of a comparison: everything that `compare` was given, checked, and the training of one of its trials."""
 
+import math
 from typing import NamedTuple
 
 import keras
@@ -36,12 +37,16 @@ class Plan(NamedTuple):
     def train(self, candidate, seed, trainer=None):
         """One trial, and the trainer that holds its model."""
         parts = self.data.parts(seed)
-        trainer = trainer or Trainer(candidate, self.training, parts.train.x)
+        trainer = trainer or Trainer(candidate, self.training, parts.train.x, self.steps_of_an_epoch(parts.train))
         history = trainer.train(seed, parts)
         scores = self.judge(candidate, trainer.predict, parts, f"for {candidate.name!r}, seed {seed}")
         if not np.all(np.isfinite(history["loss"])):
             scores = dict.fromkeys(scores, np.nan)
         return Trial(candidate.name, seed, scores, history), trainer
+
+    def steps_of_an_epoch(self, part):
+        """How many are executed in one call: what `fit` does between two takes longer than a step of a small model."""
+        return math.ceil(len(part.y) / self.training.batch_size) if keras.config.backend() == "tensorflow" else 1
 
     def judge(self, candidate, predict, parts, of):
         """Each score of the test part by name."""

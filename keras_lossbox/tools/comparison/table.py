@@ -20,6 +20,7 @@ from keras_lossbox.tools.comparison.picture import legend_below
 from keras_lossbox.tools.comparison.record import Record
 from keras_lossbox.tools.comparison.run import carry_out, checked_plan
 from keras_lossbox.tools.comparison.suggest import kind_of, suggest
+from keras_lossbox.tools.comparison.trials import Trainer
 
 MISSING = ("", "na", "nan", "null", "none", "?")  # in lower case
 MOST_CATEGORIES = 50  # of a column; the others are as a missing one
@@ -258,7 +259,8 @@ def save_best(plan, name, output):
     import joblib
 
     candidate = next(candidate for candidate in plan.candidates if candidate.name == name)
-    _, trainer = plan.train(candidate, plan.seeds[0])
+    x = plan.data.parts(plan.seeds[0]).train.x
+    _, trainer = plan.train(candidate, plan.seeds[0], Trainer(candidate, plan.training, x))
     trainer.model.save(output / "best.keras")
     samples = plan.data.samples(plan.seeds[0])
     train, *_ = plan.data.rows(samples, plan.seeds[0])

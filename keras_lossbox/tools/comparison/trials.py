@@ -179,11 +179,11 @@ def copy_of(optimizer):
 class Trainer:
     """A model compiled with one loss, which is started anew for each seed: compiling for each would take most time."""
 
-    def __init__(self, candidate, training, x):
+    def __init__(self, candidate, training, x, steps_per_execution=1):
         self.candidate, self.training = candidate, training
         self.model = built(training.build, x)
         self.variables = list(self.model.variables)  # before `compile` adds what is not of the model
-        self.model.compile(optimizer=copy_of(training.optimizer), loss=candidate.loss)
+        self.model.compile(copy_of(training.optimizer), candidate.loss, steps_per_execution=steps_per_execution)
         self.has_fitted = False
         optimizer: Any = self.model.optimizer
         optimizer.build(self.model.trainable_variables)
