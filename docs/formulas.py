@@ -247,7 +247,11 @@ class Parser:
         token = self.take()
         if token.kind == "name" and len(token.text) > 3:
             return Node(f"<mtext>{token.text}</mtext>")
-        return Node("".join(f"<m{'n' if sign.isdigit() else 'i'}>{sign}</m{'n' if sign.isdigit() else 'i'}>" for sign in token.text))
+        return Node(
+            "".join(
+                f"<m{'n' if sign.isdigit() else 'i'}>{sign}</m{'n' if sign.isdigit() else 'i'}>" for sign in token.text
+            )
+        )
 
     def operand(self):
         """A name, a number, or what is in brackets; and whether it is a large sign, with its index below."""

@@ -1,4 +1,4 @@
-"""The numbers behind the page `playground.md`: value and gradient of every loss that has curves, for all its options."""
+"""The numbers behind `playground.md`: value and gradient of every loss that has curves, for values of its options."""
 
 import functools
 import itertools
@@ -27,7 +27,7 @@ PLAYED = {
     "FocalTversky": {"gamma": [0.5, 0.75, 1.0, 1.5, 2.0], "beta": [0.3, 0.5, 0.7, 0.9]},
     "GeneralRobust": {"alpha": [2.0, 1.5, 1.0, 0.5, 0.0, -1.0, -2.0, -10.0], "scale": [0.5, 1.0, 2.0]},
     "GeneralizedCrossentropy": {"q": [0.1, 0.3, 0.5, 0.7, 0.9, 1.0]},
-    "Hinge": {"margin": [0.0, 0.5, 1.0, 2.0]},
+    "Hinge": {"margin": [0.5, 1.0, 2.0]},
     "Huber": {"delta": [0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0]},
     "Jaccard": {"smooth": [0.0, 0.5, 1.0], "log_loss": [False, True]},
     "KLDivergence": {"temperature": [0.5, 1.0, 2.0, 4.0]},
@@ -35,7 +35,7 @@ PLAYED = {
     "Quantile": {"quantile": [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95], "delta": [None, 0.5, 1.0]},
     "SmoothL1": {"beta": [0.1, 0.25, 0.5, 1.0, 2.0, 3.0]},
     "SparseCategoricalCrossentropy": {"label_smoothing": [0.0, 0.05, 0.1, 0.2, 0.4], "z_loss": [0.0, 0.01, 0.1]},
-    "SquaredHinge": {"margin": [0.0, 0.5, 1.0, 2.0]},
+    "SquaredHinge": {"margin": [0.5, 1.0, 2.0]},
     "StudentTNLL": {"df": [1.0, 2.0, 4.0, 10.0, 100.0]},
     "SymmetricCrossentropy": {"alpha": [0.1, 0.5, 1.0], "beta": [0.0, 0.5, 1.0]},
     "Tversky": {"alpha": [0.1, 0.3, 0.5, 0.7, 0.9], "beta": [0.1, 0.3, 0.5, 0.7, 0.9]},
@@ -71,6 +71,8 @@ def of_loss(cls):
     default = cls(**needed).get_config()
     low, high = min(view.limits[0] for view in views), max(view.limits[1] for view in views)
     points = np.linspace(low, high, POINTS)
+    ends = [(losses[index], curve) for index in (0, -1) for curve in views[index].curves]
+    numbers_of = at_once if all(agrees(loss, curve, points) for loss, curve in ends) else curves.values_and_gradients
     return {
         "options": options,
         "start": [first_choice(values, default[name]) for name, values in options.items()],
@@ -80,7 +82,7 @@ def of_loss(cls):
         "limits": [low, high],
         "labels": [curve.label for curve in views[0].curves],
         "curves": [
-            [values_and_gradients(loss, curve, points) for curve in view.curves]
+            [[[rounded(number) for number in row] for row in numbers_of(loss, curve, points)] for curve in view.curves]
             for loss, view in zip(losses, views, strict=True)
         ],
     }
@@ -91,20 +93,17 @@ def first_choice(values, default):
     return next((values.index(value) for value in (default, 1.0) if value in values), 0)
 
 
-def values_and_gradients(loss, curve, points):
-    """Two lists of numbers: at all points at once, where each sample of a batch has a loss of its own."""
-    few = points[:: POINTS // 4]
-    right = curves.values_and_gradients(loss, curve, few)
-    found = at_once(loss, curve, points)
-    if found is None or not np.allclose(found[:, :: POINTS // 4], right, rtol=1e-4, atol=1e-6, equal_nan=True):
-        found = curves.values_and_gradients(loss, curve, points)
-    return [[rounded(number) for number in row] for row in found]
+def agrees(loss, curve, points):
+    """Whether each sample of a batch has a loss of its own, so that all points can be computed at once."""
+    if len(curve.y_true) > 1:
+        return False
+    few = slice(None, None, POINTS // 4)
+    right = curves.values_and_gradients(loss, curve, points[few])
+    return np.allclose(at_once(loss, curve, points)[:, few], right, rtol=1e-4, atol=1e-6, equal_nan=True)
 
 
 def at_once(loss, curve, points):
-    """The same with a sample for each point; None for a loss of several samples."""
-    if len(curve.y_true) > 1:
-        return None
+    """Values and gradients at the points, each of which is a sample of one batch."""
     config = loss.get_config() | {"reduction": "none"}
     each = type(loss).from_config(config | ({"per_sample": True} if "per_sample" in config else {}))
     x = tf.constant(points.reshape([-1] + [1] * (curve.start.ndim - 1)), "float32")

@@ -26,7 +26,7 @@ names = {cls.__name__: name for name, cls in keras_lossbox.available().items()}
 
 @event_priority(100)  # before mkdocs-jupyter, which looks for notebooks among the files
 def on_files(files, config):
-    """Adds notebooks, which lie beside `docs`, pictures and the playground's numbers; takes down what the pages document."""
+    """Adds notebooks, which lie beside `docs`, pictures and the playground's numbers; notes what the pages document."""
     for page in files.documentation_pages():
         for path, name in DIRECTIVE.findall(page.content_string):
             documented.setdefault(name, path)  # `compare`, that of losses; the pictures have another

@@ -1,4 +1,4 @@
-"""The usual metrics of what a loss is for, which read labels and predictions as it does: what `Loss.metrics` returns."""
+"""The usual metrics of what a loss is for, which read labels and predictions as it does; see `Loss.metrics`."""
 
 import keras
 import numpy as np

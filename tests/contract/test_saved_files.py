@@ -69,6 +69,7 @@ def loaded(request):
     return dict(list(MANIFESTS[folder]["cases"].items())[::every]), found
 
 
+@pytest.mark.matrix
 def test_every_file_has_a_case(loaded):
     cases, found = loaded
     assert set(cases) == set(found)

@@ -172,6 +172,7 @@ def test_backup_and_restore(trained, tmp_path):
     assert_same_loss(model.loss, y, model.predict(x, verbose=0))
 
 
+@pytest.mark.matrix
 @pytest.mark.one_in(2)
 @pytest.mark.parametrize("container", ["list", "dict"])
 def test_several_outputs(container, rng, tmp_path):

@@ -129,6 +129,7 @@ def test_a_label_that_is_no_class_is_nan_and_the_others_keep_their_gradient(rng,
     assert np.any(found[1][0])
 
 
+@pytest.mark.matrix
 def test_second_derivatives(rng):
     loss = keras_lossbox.BinaryCrossentropy(True, dtype="float64")
     y, z = tf.constant((rng.random((4, 3)) < 0.5).astype("float64")), tf.constant(rng.normal(size=(4, 3)))

@@ -70,6 +70,7 @@ def test_two_phases_are_one_loop():
         np.testing.assert_allclose(found, right, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("saved_in", [0, 1])
 def test_a_file_holds_the_loss_of_its_phase_and_goes_on(saved_in, tmp_path):
     model = model_of(LOSSES[0], keras.optimizers.Adam(0.01))
@@ -132,6 +133,7 @@ def test_a_schedule_is_as_good_as_phases(schedule):
     assert model.loss.get_config() == LOSSES[1].get_config()
 
 
+@pytest.mark.matrix
 def test_a_model_saved_on_the_way_goes_on(tmp_path):
     """In each epoch, with the loss of that epoch in the file; loaded, it ends as if it had never stopped."""
     schedule = dict(zip((0, EPOCHS), LOSSES, strict=True))

@@ -37,6 +37,7 @@ def test_inner_products_of_pairs_are_scaled_cosines(bias, rng):
     np.testing.assert_allclose(logits, 10 * unit(a) @ unit(b).T + (bias or 0), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.matrix
 @pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", ["ArcFace", "CosFace", "ProxyAnchor"])
 def test_classes_are_learned_and_come_back(name, rng, tmp_path):

@@ -35,6 +35,7 @@ def fixture_data(rng):
     return rng.normal(size=(64, 8)).astype("float32"), rng.integers(0, CLASSES, 64)
 
 
+@pytest.mark.matrix
 @pytest.mark.one_in(2)
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_a_metric_is_of_the_weights_that_made_the_logits(jit_compile, data, rng):

@@ -121,6 +121,7 @@ def test_missing_labels(sum_of_two):
 KINDS = {"price": "regression", "sold": "classification"}
 
 
+@pytest.mark.matrix
 def test_saved_and_reloaded_it_goes_on(tmp_path):
     model = wrapped()
     trained(model)

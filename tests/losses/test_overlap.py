@@ -1093,6 +1093,7 @@ def segmented(loss, mode, steps=40):
     return before, right()
 
 
+@pytest.mark.matrix
 @pytest.mark.one_in(30, long=3)
 @pytest.mark.parametrize("loss, mode", overlap_cases())
 def test_forty_steps_segment_an_image(loss, mode):

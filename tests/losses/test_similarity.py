@@ -291,6 +291,7 @@ def test_chunks_of_anchors_are_the_whole(mode, unknown_batch, name, options, rng
         np.testing.assert_allclose(found[1], gradient, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.matrix
 @on_tensorflow
 @pytest.mark.one_in(6, long=2)
 @pytest.mark.parametrize("many", [True, False])

@@ -54,6 +54,7 @@ def survival_data(rng, n=24, step=0.0):
     return np.stack([time, rng.random(n) < 0.6], -1), rng.normal(0, 1.5, (n, 1))
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     "ties, dtype, mode",
     by_default(

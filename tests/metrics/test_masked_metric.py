@@ -124,6 +124,7 @@ def test_nothing_labelled_is_the_metric_of_nothing():
     assert numpy(metric.result()) == 0
 
 
+@pytest.mark.matrix
 def test_in_fit_saved_and_loaded(rng, tmp_path):
     """Oracle: scikit-learn on what is labelled, over the whole data set."""
     x = rng.normal(size=(50, 3)).astype("float32")

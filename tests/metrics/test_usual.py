@@ -73,7 +73,10 @@ def test_regions():
 
 
 def test_real_numbers():
-    expected = {"mean_absolute_error": np.mean(np.abs(Z - P)), "root_mean_squared_error": np.sqrt(np.mean((Z - P) ** 2))}
+    expected = {
+        "mean_absolute_error": np.mean(np.abs(Z - P)),
+        "root_mean_squared_error": np.sqrt(np.mean((Z - P) ** 2)),
+    }
     assert found(box.Huber(), P, Z) == pytest.approx(expected, rel=1e-5)
     assert box.Poisson(log_input=True).metrics() == []  # predictions are logarithms
     assert len(box.Poisson().metrics()) == 2

@@ -26,7 +26,7 @@ def letters(text):
     return sorted(re.findall(r"\w", re.sub("sqrt|[ΣΠ_]", "", text.translate(WRITTEN_OUT))))
 
 
-@pytest.mark.parametrize("cls", [cls for cls in keras_lossbox.available().values()], ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", list(keras_lossbox.available().values()), ids=lambda cls: cls.__name__)
 def test_every_formula_is_typeset_and_whole(cls):
     blocks = formulas.BLOCK.findall(inspect.getdoc(cls).partition("\nArgs:")[0])
     assert blocks

@@ -30,6 +30,9 @@ def test_options_are_those_of_the_losses(playground):
         for option, values in options.items():
             default = parameters[option].default
             assert {default, 1.0 if default is None else default} & set(values), f"{name}: {option} begins elsewhere"
+            for value in values:
+                loss = getattr(keras_lossbox, name)(**{option: value})
+                assert loss.get_config()[option] == value
 
 
 @pytest.mark.parametrize(
@@ -37,12 +40,17 @@ def test_options_are_those_of_the_losses(playground):
     [
         # half of e² up to delta, then delta (|e| - delta / 2); e = 3
         ("Huber", {"delta": 1.0}, 3.0, [(2.5, 1.0)]),
-        # -log(1 - sigmoid(2)) and -5 log sigmoid(2), with their slopes p and -5 (1 - p)
-        ("BinaryCrossentropy", {"pos_weight": 5.0, "label_smoothing": 0.0}, 3.0, [(3.0485874, 0.9525741), (0.2429368, -0.2371294)]),
+        # -log(1 - sigmoid(3)) and -5 log sigmoid(3), with their slopes p and -5 (1 - p)
+        (
+            "BinaryCrossentropy",
+            {"pos_weight": 5.0, "label_smoothing": 0.0},
+            3.0,
+            [(3.0485874, 0.9525741), (0.2429368, -0.2371294)],
+        ),
         # 1 - 2 Σ p y / (Σ p + Σ y) of four pixels, two of them positive, whose logits are 3 and -3: 1 - p
         ("Dice", {"smooth": 0.0, "squared": False, "log_loss": False}, 3.0, [(0.0474259, -0.0451767)]),
     ],
-)  # fmt: skip
+)
 def test_numbers_by_hand(playground, name, options, at, numbers):
     found = json.loads(json.dumps(playground.of_loss(getattr(keras_lossbox, name))))
     assert list(found["options"]) == list(options)
@@ -63,9 +71,9 @@ def test_numbers_by_hand(playground, name, options, at, numbers):
 @pytest.fixture(name="browser", scope="module")
 def fixture_browser():
     webdriver = pytest.importorskip("selenium.webdriver")
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    chromium, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
     if not (chromium and driver):
-        pytest.skip("no chromium, or no chromedriver")
+        pytest.skip("no Chromium or Chrome, or no chromedriver")
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
     for argument in ("--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files"):
@@ -88,6 +96,7 @@ def fixture_page(playground, tmp_path_factory):
     return (folder / "playground.html").as_uri()
 
 
+@pytest.mark.matrix
 def test_page_in_a_browser(browser, page):
     def text(kind):
         return browser.find_element("css selector", f"#playground .{kind}").text
@@ -102,12 +111,14 @@ def test_page_in_a_browser(browser, page):
     assert text("made") == "keras_lossbox.Huber(delta=1.5)"
     assert browser.current_url.endswith("#Huber/delta%3D1.5")
     expected = float(keras_lossbox.Huber(delta=1.5)([[0.0]], [[4.5]]))
-    browser.execute_script("arguments[0].value = 60; arguments[0].dispatchEvent(new Event('input'))", slider("prediction"))
+    browser.execute_script(
+        "arguments[0].value = 60; arguments[0].dispatchEvent(new Event('input'))", slider("prediction")
+    )
     assert text("reading") == f"At 4.5: loss {expected:.4g}, gradient 1.5."
 
     browser.find_element("css selector", "#playground button").click()
     select = browser.find_element("css selector", "#playground select")
-    assert [option.text for option in select.find_elements("css selector", "option")][0] == "BinaryCrossentropy"
+    assert select.find_element("css selector", "option").text == "BinaryCrossentropy"
     select.send_keys("SmoothL1")
     assert text("made").startswith("keras_lossbox.SmoothL1(beta=")
     assert len(browser.find_elements("css selector", "#playground svg path.kept")) == 2  # drawn over the same thing

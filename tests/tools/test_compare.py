@@ -202,6 +202,7 @@ def test_several_inputs_are_divided_alike():
     np.testing.assert_array_equal(parts.test.x["b"], 2 * parts.test.x["a"])
 
 
+@pytest.mark.matrix
 def test_samples_of_a_function_of_the_seed(tmp_path):
     """Folds: the same numbers as a comparison of one seed with that part of the data for the test."""
 
