@@ -189,4 +189,4 @@ function sameAxes(one, other) {
   return a.across === b.across && a.limits.join() === b.limits.join();
 }
 
-start(document.getElementById("playground"));
+start(document.getElementById("loss-playground"));

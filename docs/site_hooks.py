@@ -50,7 +50,10 @@ def with_picture(directive):
     name = names.get(directive[1])
     drawn = name and loss_pictures.picture(name)
     text = f"Value and gradient of {directive[1]}"
-    return f"{directive[0]}\n\n![{text}](pictures/{name}.svg){{ .curves }}" if drawn else directive[0]
+    if not drawn:
+        return directive[0]
+    picture = f"![{text}](pictures/{name}.svg){{ .curves }}"
+    return f"{directive[0]}\n\n{picture}\n\n[Other options, in the playground](../playground.md#{directive[1]})"
 
 
 def on_page_content(html, page, **kwargs):

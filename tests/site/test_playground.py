@@ -91,22 +91,24 @@ def fixture_page(playground, tmp_path_factory):
     numbers = {name: playground.of_loss(getattr(keras_lossbox, name)) for name in names}
     (folder / "playground_numbers.js").write_text(playground.script(numbers))
     shutil.copy(ROOT / "docs" / "playground.js", folder)
-    body = (ROOT / "docs" / "playground.md").read_text().partition("\n<div")
-    (folder / "playground.html").write_text(f'<meta charset="utf-8">{body[1]}{body[2]}')
+    _, start, body = (ROOT / "docs" / "playground.md").read_text().partition("\n<div")
+    heading = '<h1 id="playground">Playground</h1>'  # MkDocs gives it this id
+    (folder / "playground.html").write_text(f'<meta charset="utf-8">{heading}{start}{body}')
     return (folder / "playground.html").as_uri()
 
 
 @pytest.mark.matrix
 def test_page_in_a_browser(browser, page):
     def text(kind):
-        return browser.find_element("css selector", f"#playground .{kind}").text
+        return browser.find_element("css selector", f"#loss-playground .{kind}").text
 
     def slider(option):
-        return browser.find_element("css selector", f'#playground input[aria-label="{option}"]')
+        return browser.find_element("css selector", f'#loss-playground input[aria-label="{option}"]')
 
     browser.get(page)
+    assert browser.find_element("css selector", "h1").text == "Playground"
     assert text("made") == "keras_lossbox.Huber(delta=1)"
-    assert len(browser.find_elements("css selector", "#playground svg path.curve")) == 2
+    assert len(browser.find_elements("css selector", "#loss-playground svg path.curve")) == 2
     slider("delta").send_keys("\ue014")  # the key "arrow right": one value further
     assert text("made") == "keras_lossbox.Huber(delta=1.5)"
     assert browser.current_url.endswith("#Huber/delta%3D1.5")
@@ -116,15 +118,15 @@ def test_page_in_a_browser(browser, page):
     )
     assert text("reading") == f"At 4.5: loss {expected:.4g}, gradient 1.5."
 
-    browser.find_element("css selector", "#playground button").click()
-    select = browser.find_element("css selector", "#playground select")
+    browser.find_element("css selector", "#loss-playground button").click()
+    select = browser.find_element("css selector", "#loss-playground select")
     assert select.find_element("css selector", "option").text == "BinaryCrossentropy"
     select.send_keys("SmoothL1")
     assert text("made").startswith("keras_lossbox.SmoothL1(beta=")
-    assert len(browser.find_elements("css selector", "#playground svg path.kept")) == 2  # drawn over the same thing
+    assert len(browser.find_elements("css selector", "#loss-playground svg path.kept")) == 2  # drawn over the same thing
     select.send_keys("Binary")
-    assert not browser.find_elements("css selector", "#playground svg path.kept")
-    assert len(browser.find_elements("css selector", "#playground svg path.curve")) == 4  # two labels
+    assert not browser.find_elements("css selector", "#loss-playground svg path.kept")
+    assert len(browser.find_elements("css selector", "#loss-playground svg path.curve")) == 4  # two labels
 
     browser.get(page + "#BinaryCrossentropy/pos_weight%3D5/label_smoothing%3D0.1")
     browser.refresh()
