@@ -629,6 +629,19 @@ class GIoU(Loss):
         dtype: DType = None,
     ) -> None: ...
 
+class GammaNLL(Loss):
+    parameterization: Any
+    eps: Any
+    def __init__(
+        self,
+        parameterization: Literal["log", "softplus", "identity"] = "log",
+        reduction: Reduction = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: DType = None,
+        *,
+        eps: float = 1e-06,
+    ) -> None: ...
+
 class GaussianCRPS(Loss):
     eps: Any
     parameterization: Any

@@ -85,6 +85,7 @@ EXTRA = {
     "Poisson": [{"log_input": True, "full": True}, {"axis": None}],
     "Tweedie": [{"power": 2.0, "form": "deviance"}, {"log_input": True, "form": "deviance"}],
     "NegativeBinomialNLL": [{"parameterization": "identity"}],
+    "GammaNLL": [{"parameterization": "softplus"}],
     "GaussianNLL": [{"parameterization": "log_variance", "full": True}],
     "StudentTNLL": [{"df": 3.0, "parameterization": "softplus_scale"}, {"parameterization": "log_scale"}],
     "BinaryFocalCrossentropy": [

@@ -138,6 +138,15 @@ def log_cosh(x):
     return ops.custom_gradient(lambda x: (_log_cosh(x), lambda upstream: upstream * ops.tanh(x)))(x)
 
 
+def exp_beyond_line(x):
+    """exp(x) - 1 - x, which near 0 is about ½ x²."""
+    near = ops.abs(x) < 0.5
+    small, series = ops.where(near, x, 0), 1
+    for number in range(16, 2, -1):
+        series = 1 + series * small / number
+    return ops.where(near, 0.5 * ops.square(small) * series, ops.expm1(ops.where(near, 1, x)) - x)
+
+
 def _log_cosh(x):
     """From cosh x = 1 + 2 sinh²(x/2)."""
     abs_x = x * side(x)

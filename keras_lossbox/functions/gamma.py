@@ -1,5 +1,7 @@
 """The logarithm of the gamma function, and of the quotient of two, with their digits and their gradients."""
 
+import math
+
 from keras import ops
 
 SHIFT = 8  # Stirling's series starts at arguments above this, where nine of its terms have the digits of float64
@@ -11,6 +13,11 @@ def log_gamma(x):
     small = x < 1
     y = ops.where(small, x, x - 1)
     return log_gamma_ratio(ops.ones_like(x), y) - ops.log(ops.where(small, x, 1))  # Γ(x) = Γ(x + 1) / x
+
+
+def log_gamma_beyond_power(x):
+    """For x >= 8 log Γ(x) - x log x + x: about ½ log(2π/x), where the terms themselves are far larger."""
+    return _stirling(x) + 0.5 * ops.log(2 * math.pi / x)
 
 
 def log_gamma_ratio(x, y):

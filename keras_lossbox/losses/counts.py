@@ -13,8 +13,14 @@ from keras_lossbox.core import targets
 from keras_lossbox.core.loss import Loss
 from keras_lossbox.core.options import Choice, Flag, Integer, Number
 from keras_lossbox.core.registry import register
-from keras_lossbox.functions.elementary import at_least, mean
-from keras_lossbox.functions.gamma import SHIFT, log_gamma_ratio, scaled_log_gamma_ratio
+from keras_lossbox.functions.elementary import at_least, exp_beyond_line, mean
+from keras_lossbox.functions.gamma import (
+    SHIFT,
+    log_gamma,
+    log_gamma_beyond_power,
+    log_gamma_ratio,
+    scaled_log_gamma_ratio,
+)
 from keras_lossbox.functions.positive import positive, scale_of
 from keras_lossbox.losses.likelihood import Likelihood, gaussian_nll
 
@@ -183,8 +189,16 @@ class Tweedie(Amounts):
         return ops.where(near, close, ops.where(above, ops.exp(q * log_y), 0) - self._raised(x, q)) / q
 
 
+class ByMean(Likelihood):
+    """A likelihood of two positive parameters, the mean and another, both given in the way of `parameterization`."""
+
+    def parameters(self, blocks):
+        link = "" if self.parameterization == "identity" else self.parameterization
+        return [positive(x, link, self.eps) for x in blocks]
+
+
 @register
-class NegativeBinomialNLL(Likelihood):
+class NegativeBinomialNLL(ByMean):
     """The negative log-likelihood of a negative binomial: counts whose variance is larger than their mean.
 
         loss = mean(-log(Γ(y + r)/(Γ(r) y!) · (r/(r + μ))^r · (μ/(r + μ))^y)),   variance = μ + μ²/r
@@ -226,10 +240,6 @@ class NegativeBinomialNLL(Likelihood):
     def targets(self, y_pred):
         return targets.Parameters(count=self.count, low=0)
 
-    def parameters(self, blocks):
-        link = "" if self.parameterization == "identity" else self.parameterization
-        return [positive(x, link, self.eps) for x in blocks]
-
     def formula(self, y, location, scale):
         log_mean, log_size, size = location.log, scale.log, scale.value
         many = size > SHIFT
@@ -239,6 +249,55 @@ class NegativeBinomialNLL(Likelihood):
         of_label = ops.where(many, log_more - log_mean, ops.softplus(log_size - log_mean))
         values = size * log_more + y * of_label - scaled_log_gamma_ratio(size, y)
         return values + log_gamma_ratio(ops.ones_like(y), y) if self.full else values
+
+
+@register
+class GammaNLL(ByMean):
+    """The negative log-likelihood of a gamma distribution: positive amounts whose spread grows with their mean.
+
+        loss = mean(log Γ(k) - k log k + k (y/μ - log(y/μ)) + log y),   variance = μ²/k
+
+    The shape k is predicted beside the mean μ: it says how many times its square the mean is of the variance. k = 1 is
+    the exponential distribution. For a given shape the mean is that of `Tweedie(2.0)`. With exact zeros among the
+    labels: `Tweedie(1.5)`, `ZeroInflatedLogNormal`; over more orders of magnitude: `LogNormalNLL`. For large shapes,
+    whose terms cancel, the digits are kept.
+
+    Args:
+        parameterization: what both blocks of y_pred are: `"log"`, their logarithms; `"softplus"`, any numbers, of which
+            the softplus is taken; `"identity"`, mean and shape as they are.
+        reduction, name, dtype: see `Loss`.
+        eps: > 0, the least mean and shape, if they are not given by their logarithms.
+
+    Shapes: y_pred `(n, ..., 2 outputs)`: the means, then as many shapes; y_true `(n, ..., outputs)`, or `(n, ...)` for
+        one output. One value per sample, `(n, ...)`.
+
+    Raises:
+        ValueError: for an option out of its range, a label that is not positive, or a y_pred that does not hold two
+            numbers for each label.
+
+    Example:
+
+    >>> import keras_lossbox
+    >>> loss = keras_lossbox.GammaNLL()
+    >>> float(loss([[3.0]], [[0.0, 0.0]]))  # mean 1, shape 1: the density exp(-y)
+    3.0
+
+    Reference: McCullagh and Nelder, Generalized Linear Models, 1989, chapter 8
+    """
+
+    parameterization = Choice("log", "softplus", "identity")
+    eps = Number(1e-6, low=0, above=True, keyword=True)
+
+    def targets(self, y_pred):
+        return targets.Parameters(count=self.count, low=0, above=True)
+
+    def formula(self, y, location, scale):
+        log_y, size = ops.log(y), scale.value
+        many, log_ratio = size > SHIFT, log_y - location.log
+        large, small = ops.where(many, size, SHIFT), ops.where(many, 1, size)
+        of_large = large * exp_beyond_line(log_ratio) + log_gamma_beyond_power(large) + log_y
+        of_small = log_gamma(small) + small * (ops.exp(log_ratio) + location.log - scale.log) - (small - 1) * log_y
+        return ops.where(many, of_large, of_small)
 
 
 @register

@@ -6,7 +6,8 @@ from backends import BACKEND, value_and_gradient
 from keras import ops
 from scipy import special
 
-from keras_lossbox.functions.gamma import log_gamma, log_gamma_ratio, scaled_log_gamma_ratio
+from keras_lossbox.functions.elementary import exp_beyond_line
+from keras_lossbox.functions.gamma import log_gamma, log_gamma_beyond_power, log_gamma_ratio, scaled_log_gamma_ratio
 
 TOLERANCE = {"float32": 1e-6, "float64": 1e-12}
 if BACKEND == "jax":  # float64 is off by default
@@ -33,6 +34,31 @@ def test_log_gamma(dtype):
     assert_close(value, special.gammaln(x.astype("float64")), TOLERANCE[dtype])
     assert_close(slope, special.digamma(x.astype("float64")), TOLERANCE[dtype])
     assert value[X == 1] == 0
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_log_gamma_beyond_power(dtype):
+    """Oracle: the difference itself, of scipy's log Γ, where it has digits left; beyond that the first two terms."""
+    x = np.array([8.0, 8.1, 20.0, 100.0, 1e3, 1e6, 1e12], dtype)
+    wide = x.astype("float64")
+    series = 0.5 * np.log(2 * np.pi / wide) + 1 / (12 * wide)
+    expected = np.where(wide > 100, series, special.gammaln(wide) - wide * np.log(wide) + wide)
+    slopes = np.where(wide > 100, -1 / (2 * wide) - 1 / (12 * wide**2), special.digamma(wide) - np.log(wide))
+    value, slope = evaluate(log_gamma_beyond_power, x)
+    np.testing.assert_allclose(value, expected, rtol=5 * TOLERANCE[dtype], atol=1e-10)
+    np.testing.assert_allclose(slope, slopes, rtol=max(5 * TOLERANCE[dtype], 1e-9))
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_exp_beyond_line(dtype):
+    """Oracle: its series in long doubles, and the difference itself where nothing cancels."""
+    x = np.array([-50.0, -3.0, -0.51, -0.49, -0.1, -1e-3, -1e-9, 0.0, 1e-9, 1e-3, 0.1, 0.49, 0.51, 3.0, 50.0], dtype)
+    wide = x.astype("longdouble")
+    series = sum(wide**n / special.factorial(n, exact=True) for n in range(2, 25))
+    expected = np.where(np.abs(wide) < 1, series, np.expm1(wide) - wide).astype("float64")
+    value, slope = evaluate(exp_beyond_line, x)
+    np.testing.assert_allclose(value, expected, rtol=3 * TOLERANCE[dtype])
+    np.testing.assert_allclose(slope, np.expm1(x.astype("float64")), rtol=3 * TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)

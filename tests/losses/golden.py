@@ -56,6 +56,7 @@ ROUNDED = {
     "mixture_nll": 6,  # the share of a component is an exponential of terms of that size
     "gaussian_crps": 3,
     "tweedie": 3,  # the same, of a power of the mean
+    "gamma_nll": 6,  # the same
     "negative_binomial_nll": 6,  # the slope in the size is what is left of terms as large as the label
     "earth_movers": 5,
     "weighted_kappa": 20,  # the logarithm of a ratio that may be almost 1

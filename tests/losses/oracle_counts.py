@@ -67,6 +67,16 @@ def negative_binomial_nll(y_true, y_pred, parameterization="log", full=True, eps
     return of_labels(values, np.concatenate([slopes[0] * of_mean, slopes[1] * of_r], -1))
 
 
+def gamma_nll(y_true, y_pred, parameterization="log", eps=1e-6):
+    """scipy's scale is μ/k."""
+    y = column(y_true) if y_true.ndim < y_pred.ndim else y_true
+    blocks = np.split(y_pred, 2, -1)
+    (mean, of_mean), (k, of_k) = (given_as(raw, f"{parameterization}_both", eps) for raw in blocks)
+    values = -stats.gamma.logpdf(y, k, scale=mean / k)
+    slopes = [k * (mean - y) / mean**2, special.digamma(k) - np.log(k) - 1 - np.log(y / mean) + y / mean]
+    return of_labels(values, np.concatenate([slopes[0] * of_mean, slopes[1] * of_k], -1))
+
+
 def zero_inflated_log_normal(y_true, y_pred):
     """Wang, Liu & Miao 2019 (1912.07753), eq. 3 to 5."""
     y = column(y_true) if y_true.ndim < y_pred.ndim else y_true

@@ -32,6 +32,7 @@ NUMPY_CASES = [
     *grid("tweedie", DEEP, "zeros", power=[-1.0], form=["nll", "deviance"]),
     *grid("tweedie", OTHER_AXES, "zeros", power=[1.2], epsilon=[None, 0.1]),
     *grid("negative_binomial_nll", SHAPES, "counts", parameterization=["log", "softplus", "identity"], full=BOTH),
+    *grid("gamma_nll", SHAPES, "amounts", parameterization=["log", "softplus", "identity"]),
     *grid("zero_inflated_log_normal", SHAPES, "zeros"),
 ]
 
@@ -55,6 +56,7 @@ EDGES = [
     *(("tweedie", {"power": p, **LOG}, 30.0, z) for p in (*POWERS, 2.0, 3.0) for z in (-30.0, 30.0)),
     *(("tweedie", {"power": p, "form": "deviance"}, 0, 1e-3) for p in POWERS),
     *(("tweedie", {"power": p, "form": "deviance", **LOG}, 1e-3, 5.0) for p in (*POWERS, 2.0, 3.0)),
+    *(("gamma_nll", {}, y, [m, k]) for y in (1e-6, 1.0, 1e6) for m in (-10.0, 0.0, 10.0) for k in (-10.0, 0.0, 3.0)),
     *(("zero_inflated_log_normal", {}, y, [z, 1.0, -40.0]) for y in (0, 2.0) for z in (-60.0, 60.0)),
 ]
 
@@ -172,10 +174,9 @@ def test_labels_out_of_range_are_errors():
         (box.NegativeBinomialNLL(), [[-1.0]]),
         (box.ZeroInflatedLogNormal(), [[-1.0]]),
         (box.LogNormalNLL(), [[0.0]]),
+        (box.GammaNLL(), [[0.0]]),
     ):
-        y_pred = np.ones(
-            (1, {"NegativeBinomialNLL": 2, "ZeroInflatedLogNormal": 3, "LogNormalNLL": 2}.get(type(loss).__name__, 1))
-        )
+        y_pred = np.ones((1, getattr(type(loss), "count", 1)))
         with pytest.raises(ValueError, match=rf"{type(loss).__name__}: `y_true` must hold numbers >=? 0"):
             loss(labels, y_pred)
         assert np.isfinite(float(loss([[np.nan], [1.0]], np.repeat(y_pred, 2, 0), [0.0, 1.0])))
@@ -194,13 +195,15 @@ def test_second_derivatives_are_finite():
         (box.Tweedie(dtype="float64", form="deviance"), [[0.0], [2.0]]),
         (box.NegativeBinomialNLL(dtype="float64"), [[0.0, -20.0], [2.0, 20.0]]),
         (box.ZeroInflatedLogNormal(dtype="float64"), [[0.0, 1.0, -30.0], [2.0, 0.0, 30.0]]),
+        (box.GammaNLL(dtype="float64"), [[0.0, -20.0], [np.log(3.0), 20.0]]),
     ):
+        labels = [[1.0], [3.0]] if isinstance(loss, box.GammaNLL) else [[0.0], [3.0]]
         x = tf.constant(y_pred, "float64")
         with tf.GradientTape() as outer:
             outer.watch(x)
             with tf.GradientTape() as inner:
                 inner.watch(x)
-                value = loss([[0.0], [3.0]], x)
+                value = loss(labels, x)
             slope = inner.gradient(value, x)
         assert np.all(np.isfinite(outer.gradient(slope, x)))
 
@@ -249,6 +252,44 @@ def test_tweedie_deviance_is_continuous_in_power(data, near):
     one, other = (evaluate("tweedie", y, x, power=p, form="deviance") for p in (power, power + step))
     for a, b in zip(one, other, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("size", [1e-6, 0.5, 7.9, 8.1, 1e4, 1e8])
+def test_gamma_keeps_its_digits(size, dtype):
+    """Oracle: the same formula in long doubles, log Γ by its series; near y = μ its terms are as large as the shape.
+
+    In float32 the logarithms themselves have an error, which a large shape multiplies.
+    """
+    for apart in (0.0, 1e-4, -0.3, 2.0):
+        y_pred = np.array([[0.5, np.log(size)]], dtype)
+        log_mean, k = y_pred.astype("longdouble")[0, 0], np.exp(y_pred.astype("longdouble")[0, 1])
+        y = np.exp(log_mean + apart).astype(dtype)
+        t = np.log(y.astype("longdouble")) - log_mean
+        z = k + 40  # Γ(k) = Γ(k + 40) / (k ... (k + 39)); the series' next term is below 1e-19
+        series = 1 / (12 * z) - 1 / (360 * z**3) + 1 / (1260 * z**5) - 1 / (1680 * z**7) + 1 / (1188 * z**9)
+        shift = np.sum(np.log1p(np.arange(40) / k))
+        beyond = (z - 0.5) * np.log1p(40 / k) - 40 - 0.5 * np.log(k) + 0.5 * np.log(2 * np.pi) + series - shift
+        expected = k * (np.expm1(t) - t) + beyond + np.log(y.astype("longdouble"))
+        loss = box.GammaNLL(dtype=dtype)
+        value, gradient = value_and_gradient(lambda x, y=y, loss=loss: loss([[y]], x), y_pred)
+        eps, of_mean = np.finfo(dtype).eps, float(-k * np.expm1(t))
+        error = eps * (1 + abs(of_mean) + float(k) * eps)  # that of log y - log μ, by the slope
+        assert abs(value - float(expected)) < 8 * error * (1 + min(float(k), 8) * abs(float(np.log(k))))
+        assert abs(gradient[0, 0] - of_mean) < 8 * eps * (1 + float(k * np.exp(t)))
+        assert np.isfinite(gradient[0, 1])
+
+
+@identity(reals(-5, 5))
+def test_gamma_of_shape_1_is_the_exponential(data):
+    """And of any given shape the slope in the mean is that of Tweedie's likelihood of power 2, times the shape."""
+    y, z = np.exp(np.clip(data[0], -3, 3)), np.clip(data[1], -3, 3)
+    value, slope = evaluate("gamma_nll", y, np.concatenate([z, 0 * z], -1))
+    np.testing.assert_allclose(value, np.mean(z + y * np.exp(-z), -1), rtol=1e-6, atol=1e-6)
+    _, of_shape = evaluate("gamma_nll", y, np.concatenate([z, np.log(4.0) + 0 * z], -1))
+    _, of_mean = evaluate("tweedie", y, z, power=2.0, log_input=True)
+    np.testing.assert_allclose(slope[..., : y.shape[-1]], of_mean, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(of_shape[..., : y.shape[-1]], 4 * of_mean, rtol=1e-6, atol=1e-6)
 
 
 @identity(reals(-5, 5))

@@ -123,7 +123,9 @@ def test_page_in_a_browser(browser, page):
     assert select.find_element("css selector", "option").text == "BinaryCrossentropy"
     select.send_keys("SmoothL1")
     assert text("made").startswith("keras_lossbox.SmoothL1(beta=")
-    assert len(browser.find_elements("css selector", "#loss-playground svg path.kept")) == 2  # drawn over the same thing
+    assert (
+        len(browser.find_elements("css selector", "#loss-playground svg path.kept")) == 2
+    )  # drawn over the same thing
     select.send_keys("Binary")
     assert not browser.find_elements("css selector", "#loss-playground svg path.kept")
     assert len(browser.find_elements("css selector", "#loss-playground svg path.curve")) == 4  # two labels
