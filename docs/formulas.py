@@ -30,10 +30,10 @@ OPERATORS = {
 }
 CLOSING = {"(": ")", "[": "]", "{": "}"}
 TOKEN = re.compile(
-    r"""(?P<string>"[^"]*") | (?P<code>`[^`]*`) | (?P<number>\d+(?:\.\d+)?(?:e-?\d+)?) | (?P<half>½)
-    | (?P<name>y_true|y_pred|log_input|label_clip|max_val|log2|[a-z]\d\b|[A-Za-z]{2,}(?:-[A-Za-z]{2,})+|[A-Za-z]+
+    rf"""(?P<string>"[^"]*") | (?P<code>`[^`]*`) | (?P<number>\d+(?:\.\d+)?(?:e-?\d+)?) | (?P<half>½)
+    | (?P<name>{"|".join(sorted(WITH_UNDERSCORE))}|log2|[a-z]\d\b|[A-Za-z]{{2,}}(?:-[A-Za-z]{{2,}})+|[A-Za-z]+
         |[Α-Ωα-ωϕℓ∂ŷ∞])
-    | (?P<operator><=|>=|\.\.\.|[-+=<>≠≈‖,;:…×]) | (?P<other>[][(){}|/·√!^_'²₁₊₋ΣΠ])""",
+    | (?P<operator><=|>=|\.\.\.|[-+=<>≠≈‖,;:…×]) | (?P<other>[][(){{}}|/·√!^_'²₁₊₋ΣΠ])""",
     re.VERBOSE,
 )
 BLOCK = re.compile(r"(?:^ {4}\S.*\n?)+", re.MULTILINE)
@@ -106,7 +106,7 @@ class Parser:
     """From tokens to MathML, by recursive descent."""
 
     def __init__(self, tokens):
-        self.tokens, self.place, self.bars = tokens, 0, 0
+        self.tokens, self.place = tokens, 0
 
     @property
     def next(self):
@@ -244,14 +244,10 @@ class Parser:
             brackets = self.next.text
             node = self.brackets()
             return Node(inside(node)) if brackets == "{" else node
-        token = self.take()
-        if token.kind == "name" and len(token.text) > 3:
-            return Node(f"<mtext>{token.text}</mtext>")
-        return Node(
-            "".join(
-                f"<m{'n' if sign.isdigit() else 'i'}>{sign}</m{'n' if sign.isdigit() else 'i'}>" for sign in token.text
-            )
-        )
+        text = self.take().text
+        if text.isalpha() and len(text) > 3:
+            return Node(f"<mtext>{text}</mtext>")
+        return Node("".join(f"<mn>{sign}</mn>" if sign.isdigit() else f"<mi>{sign}</mi>" for sign in text))
 
     def operand(self):
         """A name, a number, or what is in brackets; and whether it is a large sign, with its index below."""
