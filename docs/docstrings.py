@@ -51,6 +51,7 @@ def markdown(docstring):
     """Parts that Google's format does not have, or has otherwise, as paragraphs with a heading in bold."""
     docstring = HEADED.sub(lambda found: f"**{found[1]}:** {' '.join(found[2].split())}", docstring)
     docstring = re.sub(r"^Example:$", "**Example:**", docstring, flags=re.MULTILINE)
+    docstring = re.sub(r"^( +\w[\w, ]*: )>", r"\1\\>", docstring, flags=re.MULTILINE)  # "eps: > 0" is no quotation
     return DOCTEST.sub(lambda found: f"```pycon\n{textwrap.dedent(found[0])}\n```", docstring)
 
 

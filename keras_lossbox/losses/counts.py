@@ -215,13 +215,11 @@ class NegativeBinomialNLL(ByMean):
         eps: > 0, the least mean and size, if they are not given by their logarithms.
 
     Shapes: y_pred `(n, ..., 2 outputs)`: the means, then as many sizes; y_true `(n, ..., outputs)`, or `(n, ...)` for
-    one
-        output. One value per sample, `(n, ...)`.
+        one output. One value per sample, `(n, ...)`.
 
     Raises:
         ValueError: for an option out of its range, a negative label, or a y_pred that does not hold two numbers for
-        each
-            label.
+            each label.
 
     Example:
 
