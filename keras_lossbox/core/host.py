@@ -134,21 +134,30 @@ def metrics_of(model):
     return getattr(record, "_user_metrics", None), getattr(record, "_user_weighted_metrics", None)
 
 
-def has_one_loss(model):
-    """Whether a model is compiled with a loss for its only output. (Each of several has a metric of its own.)"""
-    record = getattr(model, "_compile_loss", None)
-    several = isinstance(model.loss, (dict, list, tuple)) or len(getattr(model, "outputs", None) or [0]) > 1
-    return record is not None and not several and not record.metrics
+def has_loss(model):
+    """Whether a model is compiled with a loss."""
+    return getattr(model, "_compile_loss", None) is not None
 
 
 def exchange_loss(model, loss):
-    """Another loss for a compiled model of one output, whose optimizer and metrics stay.
+    """Another loss, or other losses of the same outputs, for a compiled model, whose optimizer and metrics stay.
 
     `compile` would make the metrics anew, and they have no variables until data have been seen: JAX's step, which is
-    given all variables before it is traced, would not know of them.
+    given all variables before it is traced, would not know of them. Among them are the means of each output's loss.
     """
     record = model._compile_loss
-    model._compile_loss = type(record)(loss, record._user_loss_weights, output_names=record.output_names)
+    exchanged = type(record)(loss, record._user_loss_weights, output_names=record.output_names)
+    if record.metrics:
+        structures = (record._y_true_build_structure, record._y_pred_build_structure)
+        exchanged.build(*(keras.tree.map_structure(lambda _: 0, structure) for structure in structures))
+        outputs, others = ([part.path for part in of._flat_losses] for of in (record, exchanged))
+        if outputs != others:
+            raise ValueError(
+                "`schedule` must have losses for the same outputs in each epoch. "
+                f"Received: {loss!r} after {model.loss!r}"
+            )
+        exchanged._metrics[:] = record._metrics
+    model._compile_loss = exchanged
     model._compile_config.config["loss"] = model.loss = loss
     model.make_train_function(force=True)
     model.make_test_function(force=True)

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from keras_lossbox.core import host
+from keras_lossbox.core.construction import names_in_errors
 from keras_lossbox.core.loss import Loss
 
 
@@ -19,16 +20,17 @@ class LossSchedule(keras.callbacks.Callback):
 
     Args:
         schedule: a dict of losses by the epoch that each begins with, counted from 0 as `fit` does, or a function of
-            the epoch that returns its loss. A loss is anything that `compile` takes. Before the first epoch of a dict
-            the model keeps the loss that it has: in a second `fit` that is the last one of the first, so say `0:` too
-            for a model that is trained several times. A loss that equals the last one changes nothing.
+            the epoch that returns its loss. A loss is anything that `compile` takes; for a model of several outputs a
+            dict or list of losses, of the same outputs in each epoch. (`loss_weights` stay.) Before the first epoch of
+            a dict the model keeps the loss that it has: in a second `fit` that is the last one of the first, so say
+            `0:` too for a model that is trained several times. A loss that equals the last one changes nothing.
 
     The losses in the log are those of the moment: let `EarlyStopping` watch a metric that does not change, such as a
     `MeanLoss`.
 
     Raises:
-        ValueError: for a schedule of another form, or in `fit` for a model that is not compiled with a loss, or has
-            several outputs.
+        ValueError: for a schedule of another form, or in `fit` for a model that is not compiled with a loss, or for
+            losses of other outputs than before.
 
     Example:
 
@@ -48,7 +50,7 @@ class LossSchedule(keras.callbacks.Callback):
         super().__init__()
         if isinstance(schedule, Mapping):
             right = bool(schedule) and all(type(epoch) is int and epoch >= 0 for epoch in schedule)
-            right = right and not any(loss is None or isinstance(loss, type) for loss in schedule.values())
+            right = right and not any(loss is None or _holds_a_class(loss) for loss in schedule.values())
         else:
             right = callable(schedule) and not isinstance(schedule, (keras.losses.Loss, type))
         if not right:
@@ -71,16 +73,27 @@ class LossSchedule(keras.callbacks.Callback):
         loss = self.loss_at(epoch)
         if loss is None or _is_same(loss, self.model.loss):
             return
-        if not host.has_one_loss(self.model):
-            raise ValueError(
-                "LossSchedule: the model must be compiled with a loss, and have one output. "
-                f"Received: a model with loss={self.model.loss!r}"
-            )
-        host.exchange_loss(self.model, loss)
+        with names_in_errors("LossSchedule"):
+            if not host.has_loss(self.model):
+                raise ValueError(
+                    "the model must be compiled with a loss. "
+                    f"Received: a model with loss={getattr(self.model, 'loss', None)!r}"
+                )
+            host.exchange_loss(self.model, loss)
+
+
+def _holds_a_class(loss):
+    """Whether it is a class, or one of several losses is, in place of an instance."""
+    return any(isinstance(part, type) for part in keras.tree.flatten(loss))
 
 
 def _is_same(loss, other):
-    """Whether it is the same loss, or one of the same class with the same options."""
+    """Whether it is the same loss, or one of the same class with the same options; of several, whether all are."""
+    if isinstance(loss, Mapping):
+        same = isinstance(other, Mapping) and loss.keys() == other.keys()
+        return same and all(_is_same(loss[output], other[output]) for output in loss)
+    if isinstance(loss, (list, tuple)):
+        return isinstance(other, (list, tuple)) and len(loss) == len(other) and all(map(_is_same, loss, other))
     if isinstance(loss, Loss) and type(loss) is type(other):  # (Keras's may hold arrays, and hide options.)
         return loss.get_config() == other.get_config()
     return loss is other or (isinstance(loss, str) and loss == other)

@@ -174,6 +174,7 @@ def test_the_model_is_traced_again_only_for_another_loss():
         {True: LOSSES[0]},
         {1: None},
         {1: box.Huber},
+        {1: {"yes": box.Huber}},
         LOSSES[0],
         [LOSSES[0]],
         "mse",
@@ -184,17 +185,64 @@ def test_schedules_that_are_none(schedule):
         box.LossSchedule(schedule)
 
 
-def test_models_that_cannot_be_scheduled():
-    """Several outputs; no loss. Nothing of the model has changed."""
+def of_two_outputs(loss, **options):
+    keras.utils.set_random_seed(3)
     x = keras.Input((4,))
-    model = keras.Model(x, [keras.layers.Dense(3)(x), keras.layers.Dense(3)(x)])
-    model.compile("sgd", loss=["mse", "mse"])
-    rows, y = data()
-    with pytest.raises(
-        ValueError, match=r"LossSchedule: the model must .* one output. Received: a model with loss=.*'mse'"
-    ):
-        model.fit(rows, [y, y], verbose=0, callbacks=[box.LossSchedule({0: LOSSES[0]})])
-    assert list(model.loss) == ["mse", "mse"]
+    model = keras.Model(x, [keras.layers.Dense(3, name="yes")(x), keras.layers.Dense(3, name="much")(x)])
+    model.compile(keras.optimizers.Adam(0.01), loss=loss, **options)
+    return model
+
+
+def of_outputs(form, yes, much):
+    return {"yes": yes, "much": much} if form == "dict" else [yes, much]
+
+
+@pytest.mark.parametrize("form", ["dict", "list"])
+def test_several_outputs_are_as_good_as_phases(form, tmp_path):
+    """To the last bit: weights, and in the log each output's own loss; `loss_weights` stay; a saved model goes on."""
+    phases = [of_outputs(form, LOSSES[0], "mse"), of_outputs(form, LOSSES[1], box.Huber(0.1))]
+    options = {"loss_weights": of_outputs(form, 1.0, 0.5), "metrics": of_outputs(form, ["mae"], None)}
+    x, y = data()
+    given = {"x": x, "y": [y, x[:, :3]], "batch_size": BATCH, "shuffle": False, "verbose": 0}
+    by_hand, history = of_two_outputs(phases[0], **options), []
+    for phase, loss in enumerate(phases):
+        by_hand.compile(by_hand.optimizer, loss=loss, **options)
+        begin = phase * EPOCHS
+        history.append(by_hand.fit(**given, initial_epoch=begin, epochs=begin + EPOCHS).history)
+
+    model = of_two_outputs(phases[0], **options)
+    saving = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}.keras")
+    callbacks = [box.LossSchedule(dict(zip((0, EPOCHS), phases, strict=True))), saving]
+    found = model.fit(**given, epochs=2 * EPOCHS, callbacks=callbacks).history
+    assert found == {name: values + history[1][name] for name, values in history[0].items()}
+    assert {"loss", "yes_loss", "much_loss"} < found.keys()
+    again = keras.saving.load_model(tmp_path / f"{EPOCHS + 1}.keras")
+    again.fit(**given, initial_epoch=EPOCHS + 1, epochs=2 * EPOCHS, callbacks=callbacks[:1])
+    for one in (model, again):
+        for weight, expected in zip(one.get_weights(), by_hand.get_weights(), strict=True):
+            np.testing.assert_array_equal(weight, expected)
+
+
+def test_losses_of_other_outputs():
+    """An error, and the model keeps the losses that it had."""
+    model, (x, y) = of_two_outputs({"yes": LOSSES[0], "much": "mse"}), data()
+    schedule = box.LossSchedule({1: {"yes": LOSSES[1], "much": None}})
+    with pytest.raises(ValueError, match=r"LossSchedule: `schedule` must have losses for the same outputs"):
+        model.fit(x, [y, y], epochs=2, verbose=0, callbacks=[schedule])
+    assert model.loss["much"] == "mse"
+    assert np.isfinite(model.evaluate(x, [y, y], verbose=0)).all()
+
+
+def test_the_losses_of_several_outputs_change_only_where_one_is_another():
+    loss = {"yes": LOSSES[0], "much": "mse"}
+    model, (x, y) = of_two_outputs(loss), data()
+    record = []
+    look = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: record.append(model.loss))
+    same = {"yes": box.BinaryFocalCrossentropy(gamma=0.0, from_logits=True), "much": "mse"}
+    schedule = box.LossSchedule({1: same, 2: {**same, "much": "mae"}})
+    model.fit(x, [y, y], epochs=3, verbose=0, callbacks=[schedule, look])
+    assert record[1]["yes"] is LOSSES[0]
+    assert record[2]["much"] == "mae"
 
 
 def test_losses_of_keras_that_hold_arrays_are_exchanged():
