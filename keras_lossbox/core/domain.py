@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -22,6 +22,8 @@ class Domain:
     low: float = -math.inf
     high: Any = math.inf  # a tensor, where only the run knows how many classes there are
     above: bool = False
+
+    leave_out: ClassVar[str] = "a label: ignore_class"  # what to do about labels that are unknown
 
     @property
     def harmless(self) -> float:
@@ -55,6 +57,10 @@ class Domain:
             invalid = self.outside(labels)
         if host.has_cpus_only():  # a GPU would have to wait for the answer
             labels = host.fail_in_run(ops.any(invalid), lambda: self._in_words(labels, loss), labels)
+        return self.replaced(labels, invalid)
+
+    def replaced(self, labels: Any, invalid: Any) -> tuple[Any, Any]:
+        """Labels of which no formula takes harm, and where they are to be NaN."""
         if len(invalid.shape) == 0:
             return labels, invalid
         return ops.where(invalid, ops.cast(self.harmless, labels.dtype), labels), invalid
@@ -63,7 +69,7 @@ class Domain:
         """What a run says that fails; it has no string operations that XLA could compile."""
         sentence = f"{loss}: `y_true` must hold {self.allowed}. Received: labels from"
         integers = not keras.backend.is_float_dtype(labels.dtype.name)
-        hint = f"(to leave out a label: ignore_class. {NAN_LABEL} is NaN, {NOT_WHOLE} no whole number)"
+        hint = f"(to leave out {self.leave_out}. {NAN_LABEL} is NaN, {NOT_WHOLE} no whole number)"
         return [sentence, ops.min(labels), "to", ops.max(labels), hint if integers else ""]
 
     def _received(self, seen):
@@ -77,6 +83,21 @@ class Domain:
         return f"{shown}{' and others' if len(wrong) > 5 else ''}"
 
 
+@dataclasses.dataclass(frozen=True)
+class Groups(Domain):
+    """Labels that are only compared for equality: whole numbers of any size."""
+
+    leave_out: ClassVar[str] = "a sample: sample_weight"
+
+    def outside(self, labels: Any) -> Any:
+        return (labels == NAN_LABEL) | (labels == NOT_WHOLE)  # the least that a label of NaN, or 0.5, can become
+
+    def replaced(self, labels: Any, invalid: Any) -> tuple[Any, Any]:
+        """The labels as they are: without a group a sample is NaN by itself, and nobody's partner."""
+        return labels, None
+
+
+GROUPS = Groups("whole numbers, one for each class or group")
 FRACTIONS = Domain("labels of 0 and 1, or between them (map -1 and 1 to 0 and 1; divide 255 by 255)", 0, 1)
 MASKS = Domain(
     "masks of 0 and 1, or fractions between them (divide masks of 0 and 255 by 255; for pixels to leave out see "

@@ -10,7 +10,7 @@ from backends import MODES, check_refused, value_and_gradient, with_mask
 from cases import LAST_OF_CLASS, every_case, is_last_of_family, is_last_of_kind, is_typical
 
 import keras_lossbox
-from keras_lossbox.core.domain import ROUNDING
+from keras_lossbox.core.domain import ROUNDING, Groups
 
 numpy = keras.ops.convert_to_numpy
 
@@ -26,6 +26,12 @@ def bad_labels(case, y_true, y_pred):
     )
     if domain is None:
         pytest.skip("every number is a label")
+    if isinstance(domain, Groups):
+        for value in (np.nan, 0.5):
+            bad = y_true.astype("float32")
+            bad[-1] = value
+            yield bad
+        return
     whole = y_true.dtype.kind != "f"
     step = 1 if whole else 2 * ROUNDING
     high = float(domain.high)

@@ -6,7 +6,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_lossbox.core.domain import FRACTIONS, Domain
+from keras_lossbox.core.domain import FRACTIONS, GROUPS, Domain
 from keras_lossbox.core.shapes import with_sizes
 from keras_lossbox.core.targets.real import Real
 from keras_lossbox.functions.elementary import sizes_of
@@ -37,6 +37,9 @@ class Pairs(Real):
             return _not_read(y_true, y_pred, sizes, y_pred[..., 0]), y_pred, sizes
         hint = " Labels are groups here, one for each sample or each of its embeddings."
         return to_indices(_repeated(y_true, y_pred, sizes[:-1], hint)), y_pred, sizes
+
+    def domain(self, y_true: Any, sizes: Sequence[Any]) -> Domain | None:
+        return GROUPS if self.labels else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +113,7 @@ class Matches(Tuples):
         return y_true, y_pred, sizes
 
     def domain(self, y_true: Any, sizes: Sequence[Any]) -> Domain | None:
-        return FRACTIONS if self.several else None
+        return FRACTIONS if self.several else GROUPS
 
 
 @dataclasses.dataclass(frozen=True)
