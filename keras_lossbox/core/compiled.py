@@ -60,7 +60,7 @@ def score(loss, batch, how):
     if not _works() or (host.replica_context() is not None and loss.targets(batch.y_pred).across):
         return formula(batch)
     if batch.y_pred.shape[0] is None:
-        return _filled_up(loss, batch, how, formula)
+        return _filled_up(loss, batch, how, formula) if loss.fill_up else formula(batch)
     program = _program(loss, batch, how, formula)
     return formula(batch) if program is None else program.score(batch)
 

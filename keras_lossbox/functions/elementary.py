@@ -59,10 +59,10 @@ def divide_no_nan(x, y):
 
 def masked_log_sum_exp(x, mask):
     """log Σ exp(x) along the last axis over what the mask has; 0 where it has nothing."""
-    peak = ops.stop_gradient(max_over(ops.where(mask, x, float("-inf")), -1, keepdims=True))
-    peak = ops.where(ops.any(mask, -1, keepdims=True), peak, 0)
-    shifted = ops.where(mask, x - peak, 0)
-    total = ops.sum(ops.where(mask, ops.exp(shifted), 0), -1)
+    kept = ops.where(mask, x, float("-inf"))
+    peak = ops.stop_gradient(max_over(kept, -1, keepdims=True))
+    peak = ops.where(ops.equal(peak, float("-inf")), 0, peak)
+    total = ops.sum(ops.exp(kept - peak), -1)
     empty = ops.equal(total, 0)
     return ops.where(empty, 0, ops.log(ops.where(empty, 1, total)) + ops.squeeze(peak, -1))
 

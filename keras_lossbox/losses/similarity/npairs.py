@@ -13,6 +13,8 @@ from keras_lossbox.losses.similarity.base import is_group, values_of
 class SharedClasses(Loss):
     """-Σ_j q_ij log softmax(s_i)_j, q_ij = what i and j share, divided by its sum over j."""
 
+    jit_compile = True
+    fill_up = False  # a matrix of similarities has a column for each row
     several = False  # whether a sample may have several classes
     l2_reg = 0.0  # for losses without this option
 
@@ -82,7 +84,7 @@ class NPairs(SharedClasses):
     Shapes: y_pred `(n, 2, d)`, or similarities `(n, n)`; y_true integers `(n,)` or `(n, 1)`. One value per sample.
 
     Raises:
-        ValueError: for an option out of its range, or shapes that do not fit.
+        ValueError: for an option out of its range, shapes that do not fit, labels that are no whole numbers.
 
     Example:
 

@@ -38,7 +38,7 @@ class Circle(Pairwise, positional=("gamma", "margin", "remove_diagonal", "reduct
     Shapes: as for `TripletSemiHard`.
 
     Raises:
-        ValueError: for an option out of its range, or shapes that do not fit.
+        ValueError: for an option out of its range, shapes that do not fit, labels that are no whole numbers.
 
     Example:
 
@@ -92,7 +92,7 @@ class MultiSimilarity(Pairwise):
     Shapes: as for `TripletSemiHard`.
 
     Raises:
-        ValueError: for an option out of its range, or shapes that do not fit.
+        ValueError: for an option out of its range, shapes that do not fit, labels that are no whole numbers.
 
     Example:
 
@@ -151,7 +151,7 @@ class LiftedStruct(PairwiseDistances):
     Shapes: as for `TripletSemiHard`.
 
     Raises:
-        ValueError: for an option out of its range, or shapes that do not fit.
+        ValueError: for an option out of its range, shapes that do not fit, labels that are no whole numbers.
 
     Example:
 

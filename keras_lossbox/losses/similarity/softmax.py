@@ -43,7 +43,7 @@ class NTXent(Pairwise):
         `(n, ...)`.
 
     Raises:
-        ValueError: for an option out of its range, or shapes that do not fit.
+        ValueError: for an option out of its range, shapes that do not fit, labels that are no whole numbers.
 
     Example:
 
@@ -63,8 +63,8 @@ class NTXent(Pairwise):
 
     def formula(self, pairs):
         s = similarities(pairs) / self.temperature
-        against = masked_log_sum_exp(s, pairs.negative)[:, None]
-        costs = ops.where(pairs.has_negative[:, None], ops.softplus(against - s), 0)
+        against = ops.where(pairs.has_negative, masked_log_sum_exp(s, pairs.negative), float("-inf"))
+        costs = ops.softplus(against[:, None] - s)
         return mean_by(self.average, costs, pairs.positive, pairs.has_positive)
 
 
@@ -88,7 +88,7 @@ class SupCon(Pairwise):
     Shapes: as for `NTXent`; SupContrast's features `(n, views, d)` are taken as they are.
 
     Raises:
-        ValueError: for an option out of its range, or shapes that do not fit.
+        ValueError: for an option out of its range, shapes that do not fit, labels that are no whole numbers.
 
     Example:
 
@@ -131,6 +131,8 @@ class Matching(Loss):
 
     normalize = Flag(True, keyword=True)
 
+    jit_compile = True
+    fill_up = False  # XLA would compile both ways of `chunks.by_chunks`
     more = False  # whether there may be more than two embeddings
 
     def targets(self, y_pred):
@@ -209,12 +211,11 @@ class InfoNCE(Matching):
         keys = ops.concatenate([tuples.all_keys, tuples.others])
         usable = ops.concatenate([tuples.usable, tuples.others_usable])
         s = ops.matmul(tuples.queries, ops.transpose(keys)) / self.temperature
-        own = ops.sum(ops.where(tuples.itself, s[:, : sizes_of(tuples.all_keys)[0]], 0), -1)
+        own = ops.sum(tuples.queries * tuples.keys, -1) / self.temperature
         values = masked_log_sum_exp(s, usable[None]) - own
         if not self.symmetric:
             return values
         s = ops.matmul(tuples.keys, ops.transpose(tuples.all_queries)) / self.temperature
-        own = ops.sum(ops.where(tuples.itself, s, 0), -1)
         return (values + masked_log_sum_exp(s, tuples.usable[None]) - own) / 2
 
 

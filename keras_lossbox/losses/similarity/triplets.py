@@ -48,7 +48,7 @@ class TripletSemiHard(Triplet):
         others; y_true integers `(n,)` or `(n, 1)`, or one for each embedding. One value per embedding, `(n, ...)`.
 
     Raises:
-        ValueError: for an option out of its range, or shapes that do not fit.
+        ValueError: for an option out of its range, shapes that do not fit, labels that are no whole numbers.
 
     Example:
 
@@ -59,6 +59,8 @@ class TripletSemiHard(Triplet):
 
     Reference: Schroff, Kalenichenko and Philbin, FaceNet, 2015, https://arxiv.org/abs/1503.03832
     """
+
+    jit_compile = False  # XLA sorts with one thread
 
     average = Choice("pairs", "anchors", keyword=True)
     anchors = Choice("complete", "all", keyword=True)
@@ -95,7 +97,7 @@ class TripletHard(Triplet, positional=("margin", "soft", "reduction", "name", "d
     Shapes: as for `TripletSemiHard`.
 
     Raises:
-        ValueError: for an option out of its range, or shapes that do not fit.
+        ValueError: for an option out of its range, shapes that do not fit, labels that are no whole numbers.
 
     Example:
 
@@ -144,7 +146,7 @@ class TripletAll(Triplet):
     Shapes: as for `TripletSemiHard`.
 
     Raises:
-        ValueError: for an option out of its range, or shapes that do not fit.
+        ValueError: for an option out of its range, shapes that do not fit, labels that are no whole numbers.
 
     Example:
 
@@ -156,6 +158,8 @@ class TripletAll(Triplet):
     Reference: Hermans, Beyer and Leibe, In Defense of the Triplet Loss for Person Re-Identification, 2017,
     https://arxiv.org/abs/1703.07737
     """
+
+    jit_compile = False  # XLA sorts with one thread
 
     average = Choice("active", "triplets", keyword=True)
 
