@@ -44,7 +44,8 @@ def _tensorflow(fn, y_pred, mode, unknown_batch):
 
     if mode != "eager":
         shape = [None, *y_pred.shape[1:]] if unknown_batch else y_pred.shape
-        run = tf.function(run, jit_compile=mode == "xla", input_signature=[tf.TensorSpec(shape, y_pred.dtype)])
+        signature = [tf.TensorSpec(shape, y_pred.dtype)]
+        run = tf.function(run, signature, jit_compile=mode == "xla", autograph=False)
     value, gradient = run(tf.constant(y_pred))
     return value.numpy(), tf.convert_to_tensor(gradient).numpy()
 

@@ -226,7 +226,7 @@ def is_new(option, cls):
     return (cls, declared_options(cls).get(option)) in FIRST_OF_KIND.values()
 
 
-@pytest.mark.one_in(5)
+@pytest.mark.one_in(15)
 @pytest.mark.parametrize(
     "case, full",
     [pytest.param(case, False, id=case.name) for case in FIRST_OF_CLASS]

@@ -191,6 +191,7 @@ def test_parameters_of_an_unknown_number_are_an_error():
         run(tf.ones((2, 1)), tf.ones((2, 2)))
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("loss", [SupervisedContrastive(0.5, reduction="sum"), GaussianNLL()], ids=str)
 def test_they_train_are_saved_and_train_on(loss, rng, tmp_path):
     x = rng.normal(size=(16, 4)).astype("float32")

@@ -128,6 +128,7 @@ def assert_same_loss(loss, y, p):
     assert numpy(loss(y, p)) == numpy(EXAMPLE(y, p))
 
 
+@pytest.mark.matrix
 def test_json_and_weights(trained, tmp_path):
     model, x, y = trained
     compiled = json.loads(json.dumps(model.get_compile_config()))
@@ -139,6 +140,7 @@ def test_json_and_weights(trained, tmp_path):
     assert again.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
 
 
+@pytest.mark.matrix
 def test_clone_model(trained):
     model, x, y = trained
     clone = keras.models.clone_model(model)

@@ -75,6 +75,7 @@ def test_threads_make_room_for_programs(programs, monkeypatch):
     assert all(len(of_loss) <= 2 for of_loss in programs.values())
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("case", TYPICAL, ids=str)
 def test_threads_use_a_loss_at_once(case, rng):
     """Each thread with data of its own, in a loss that none has called before."""

@@ -55,7 +55,7 @@ def penalty_and_gradient(loss, mode, rng):
             penalty = tf.reduce_sum(tf.square(gradient(loss, y_true, y_pred)))
         return tape.gradient(penalty, y_pred)
 
-    run = of_penalty if mode == "eager" else tf.function(of_penalty, jit_compile=mode == "xla")
+    run = of_penalty if mode == "eager" else tf.function(of_penalty, jit_compile=mode == "xla", autograph=False)
     penalty = lambda moved: np.sum(np.square(gradient(loss, y_true, tf.constant(moved)).numpy()))  # noqa: E731
     return y_pred, penalty, run(tf.constant(y_pred)).numpy()
 

@@ -107,7 +107,7 @@ def value_and_gradient(loss, y, z):
 
 
 def in_mode(function, mode, signature=None):
-    return function if mode == "eager" else tf.function(function, signature, jit_compile=mode == "xla")
+    return function if mode == "eager" else tf.function(function, signature, jit_compile=mode == "xla", autograph=False)
 
 
 def expected(formula, y, z):

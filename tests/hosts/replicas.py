@@ -60,7 +60,7 @@ def compare(case):
 
     expected = all_runs(*map(tf.constant, data))  # eager is faster than to trace
 
-    @tf.function
+    @tf.function(autograph=False)
     def on_replicas(*data):
         return strategy.run(all_runs, args=data)
 

@@ -39,7 +39,7 @@ def results(loss, head, x, y_true, sample_weight, chunked, jit_compile=False, un
         return value, tape.gradient(total, [x, *head.trainable_variables])
 
     signature = [tf.TensorSpec([None] * len(x.shape[:-1]) + [FEATURES], x.dtype)] if unknown else None
-    value, gradients = tf.function(compute, input_signature=signature, jit_compile=jit_compile)(tf.constant(x))
+    value, gradients = tf.function(compute, signature, jit_compile=jit_compile, autograph=False)(tf.constant(x))
     assert loss.last_path == ("chunked" if chunked else "ordinary")
     return [value.numpy(), *(gradient.numpy() for gradient in gradients)]
 
@@ -213,6 +213,7 @@ def test_training_is_that_of_dense_and_keras(rng, jit_compile):
         np.testing.assert_allclose(values, histories[1][name], rtol=1e-5)
 
 
+@pytest.mark.matrix
 def test_other_ways_take_the_ordinary_path(rng):
     x, y_true = rng.normal(size=(8, FEATURES)), rng.integers(0, CLASSES, 8)
     loss = keras_lossbox.SparseCategoricalCrossentropy(from_logits=True)
@@ -318,6 +319,7 @@ def test_tied_model_is_saved_and_trains_on_in_another_process(tmp_path):
         keras.models.clone_model(model)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("reduction", ["sum", "none"])
 def test_tied_gradients_add_up(rng, reduction):
     embedding = keras.layers.Embedding(CLASSES, FEATURES, dtype="float64")

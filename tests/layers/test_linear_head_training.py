@@ -144,6 +144,7 @@ def test_mixed_precision_trains_with_loss_scaling(weight, rng):
     assert accuracy[-1] > 0.8
 
 
+@pytest.mark.matrix
 def test_a_quantised_tie_is_an_error(rng):
     tokens = keras.Input((5,), dtype="int32")
     embedding = keras.layers.Embedding(50, 16)

@@ -137,6 +137,7 @@ def test_saved_and_reloaded_it_goes_on(tmp_path):
         np.testing.assert_array_equal(again.predict(x, verbose=0)[name], values)
 
 
+@pytest.mark.matrix
 def test_a_list_of_outputs_losses_of_keras_regularizers_and_metrics(tmp_path):
     keras.utils.set_random_seed(1)
     x = keras.Input((3,))

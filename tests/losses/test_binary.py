@@ -404,6 +404,7 @@ def test_zero_one_of_odd_values():
         assert numpy(loss([[0]], [[np.inf]])) == 1
 
 
+@pytest.mark.matrix
 def test_zero_one_learns(rng):
     x = rng.normal(size=(256, 2)).astype("float32")
     y = (x[:, 0] > x[:, 1]).astype("int32")

@@ -165,6 +165,7 @@ def test_statistics_of_the_batch_leave_missing_labels_out():
 # MeanLoss
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("where", ["metrics", "weighted_metrics"])
 def test_streaming_mean_over_uneven_batches(where, tmp_path, rng):
     """Oracle: scikit-learn over the whole data set."""

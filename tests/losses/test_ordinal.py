@@ -53,6 +53,7 @@ EDGES += [
 ]
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("dtype", TOLERANCE)
 def test_edges(dtype):
     golden.check_edges(oracle_ordinal, EDGES, dtype)
@@ -174,6 +175,7 @@ def test_crossing_thresholds():
         assert np.all(np.abs(value_and_gradient(lambda z: loss([1], z), np.float32([[-1.0, 2.0]]))[1]) < 1)  # noqa: B023
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("mode", MODES)
 def test_kappa_where_there_is_nothing_to_divide_by(mode):
     """Labels and predictions that are one class: 0 by agreement; labels of one class: κ = 0, and nothing is learnt."""

@@ -70,6 +70,7 @@ EDGES = [
 ]
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("dtype", TOLERANCE)
 def test_edges(dtype):
     golden.check_edges(oracle_robust, EDGES, dtype)

@@ -109,6 +109,7 @@ def test_padding_of_any_kind_and_any_integers(rng):
     assert np.isnan(numpy(box.CTC()([[-1, 1]], z[:1])))  # padding before a label
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("mode", MODES[:2])
 def test_what_has_weight_zero_or_is_masked_does_not_exist(mode, rng):
     z, y = rng.normal(size=(3, 4, 4)).astype("float32"), np.array([[1, 2], [2, 2], [1, 0]])

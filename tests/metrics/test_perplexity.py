@@ -36,6 +36,7 @@ def test_uneven_batches_are_one_mean(by, rng):
     np.testing.assert_allclose(numpy(probabilities.result()), perplexity(y, z, weights), rtol=1e-5)
 
 
+@pytest.mark.matrix
 def test_in_fit_saved_and_loaded(rng, tmp_path):
     y, z = tokens(rng)
     model = keras.Sequential([keras.Input((4, 6)), keras.layers.Dense(6)])

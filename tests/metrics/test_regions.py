@@ -118,6 +118,7 @@ def test_nothing_is_0_and_a_reset_forgets(cls, rng):
     assert in_batches(metric, y, z) == first
 
 
+@pytest.mark.matrix
 @every_score
 def test_in_fit_saved_and_loaded(cls, rng, tmp_path):
     y, x, _ = data_of("multiclass", rng)

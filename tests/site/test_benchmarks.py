@@ -77,6 +77,7 @@ def test_loss_is_a_name_or_the_beginning_of_names(benchmark_modules, capsys):
     assert "LogCosh" in error
 
 
+@pytest.mark.matrix
 def test_competitors_of_every_row_agree_with_the_box(benchmark_modules):
     rows, steps = benchmark_modules.rows, benchmark_modules.steps
     for row in rows.ROWS:

@@ -35,6 +35,7 @@ def test_options_are_those_of_the_losses(playground):
                 assert cls(**needed | {option: value}).get_config()[option] == value
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("name", "options", "at", "numbers"),
     [

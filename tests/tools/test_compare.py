@@ -69,6 +69,7 @@ def close(found, expected):
 # What is trained
 
 
+@pytest.mark.matrix
 def test_losses_equal_by_identity_tie_in_every_seed(compared):
     rows = [row for row in compared[0].table() if row["loss"] == "SmoothL1"]
     assert [row["score"] for row in rows] == ["RMSE", "MAE", "R²"]
@@ -76,6 +77,7 @@ def test_losses_equal_by_identity_tie_in_every_seed(compared):
     assert "SmoothL1 ties with Huber in every seed: RMSE, MAE, R²." in compared[0].notes
 
 
+@pytest.mark.matrix
 @pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="the first fit draws an order of the samples more")
 def test_a_score_is_that_of_a_model_trained_by_keras_alone(compared):
     """The same seed, weights, rows and order, with nothing of this package but the loss."""

@@ -107,6 +107,7 @@ def short_demo(monkeypatch):
     return equal
 
 
+@pytest.mark.matrix
 def test_a_model_started_anew_is_a_new_one(monkeypatch):
     """The model that is compiled once and trained for seed 0, then 1, ends where one trained for 1 alone does."""
     monkeypatch.setattr(demo, "EPOCHS", 1)

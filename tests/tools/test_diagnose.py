@@ -257,7 +257,7 @@ HEALTHY = {  # name: model, x, y, sample_weight
 }
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(10)
 @pytest.mark.parametrize("name", HEALTHY)
 def test_healthy_set_up_is_silent(name):
     build, x, y, weights = HEALTHY[name]

@@ -79,7 +79,7 @@ NO_PICTURE = (
 )
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("loss", list(every_loss()))
 def test_every_loss_has_a_picture(loss):
     if isinstance(loss, NO_PICTURE):
@@ -208,7 +208,7 @@ if hasattr(keras.losses, "CategoricalGeneralizedCrossEntropy"):  # not in Keras 
     FORMULAS.append((generalized, None, [(lambda p: 2 - 2 * np.sqrt(p), lambda p: -1 / np.sqrt(p))]))
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("loss, kind, expected", FORMULAS, ids=[f"{name_of(row[0])}-{row[1]}" for row in FORMULAS])
 def test_the_numbers_on_the_curves(loss, kind, expected):
     drawn = curves(plots.plot_loss(loss, ax=axes(), kind=kind))
