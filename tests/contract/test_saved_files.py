@@ -52,7 +52,7 @@ HOW = [
         (folder, mode, every), id=f"{folder.name}-{mode}-{every}", marks=[] if every > 1 else pytest.mark.matrix
     )
     for folder in VERSIONS
-    for mode, every in (("eager", 4), ("eager", 1), ("graph", 1))
+    for mode, every in (("eager", 10), ("eager", 1), ("graph", 1))
 ]
 
 

@@ -134,6 +134,7 @@ def test_pairs_in_chunks(name, rng, monkeypatch):
     assert_same(found, expected)
 
 
+@pytest.mark.matrix
 def test_pairs_of_an_unknown_number_are_left_to_tensorflow(rng):
     """XLA would compile both ways of `chunks.by_chunks`, and has no gradient for some of what they hold."""
     loss = keras_lossbox.TripletHard()

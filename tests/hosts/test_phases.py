@@ -197,7 +197,7 @@ def of_outputs(form, yes, much):
     return {"yes": yes, "much": much} if form == "dict" else [yes, much]
 
 
-@pytest.mark.parametrize("form", ["dict", "list"])
+@pytest.mark.parametrize("form", ["dict", pytest.param("list", marks=pytest.mark.matrix)])
 def test_several_outputs_are_as_good_as_phases(form, tmp_path):
     """To the last bit: weights, and in the log each output's own loss; `loss_weights` stay; a saved model goes on."""
     phases = [of_outputs(form, LOSSES[0], "mse"), of_outputs(form, LOSSES[1], box.Huber(0.1))]

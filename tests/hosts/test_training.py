@@ -109,6 +109,7 @@ def sequence_model(mask_by, loss, **compile_options):
     return model
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     "mask_by, reduction",
     by_default(
@@ -144,6 +145,7 @@ def test_sample_weight_weighs_samples_also_when_they_are_sequences(rng):
     np.testing.assert_allclose(model.evaluate(x, y, sample_weight=weights, verbose=0), expected, rtol=1e-6)
 
 
+@pytest.mark.matrix
 def test_class_weight_of_fit_weighs_samples(rng):
     x, y = rng.normal(size=(8, 2)).astype("float32"), rng.integers(0, 2, 8)
     losses = []

@@ -130,6 +130,7 @@ def test_mixed_precision_with_weights_of_any_size(weight, reduction, data, rng):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=5e-3 * np.abs(theirs).max())
 
 
+@pytest.mark.matrix
 @pytest.mark.one_in(2)
 @pytest.mark.parametrize("weight", [1e-6, 1e6])
 def test_mixed_precision_trains_with_loss_scaling(weight, rng):

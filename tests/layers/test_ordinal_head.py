@@ -75,6 +75,7 @@ def test_gradient_is_the_derivative(loss, rng):
             np.testing.assert_allclose(gradient[i], float(central), rtol=1e-5, atol=1e-8)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
 def test_is_saved_with_the_model_and_trains_on(policy, rng, tmp_path):
     keras.utils.set_random_seed(0)

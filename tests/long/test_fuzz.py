@@ -285,7 +285,7 @@ EXAMPLES = given(
 )
 SETTINGS = {"deadline": None, "database": None, "print_blob": True, "suppress_health_check": list(HealthCheck)}
 
-test_some_sessions = settings(max_examples=30, derandomize=True, **SETTINGS)(EXAMPLES(fuzz))
+test_some_sessions = settings(max_examples=12, derandomize=True, **SETTINGS)(EXAMPLES(fuzz))
 OTHERS = int(os.environ.get("FUZZ", 0))
 test_many_sessions = pytest.mark.matrix(
     settings(max_examples=OTHERS or 1000, derandomize=not OTHERS, **SETTINGS)(EXAMPLES(fuzz))

@@ -61,6 +61,7 @@ EDGES = [
 ]
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("dtype", TOLERANCE)
 def test_edges(dtype):
     golden.check_edges(oracle_counts, EDGES, dtype)

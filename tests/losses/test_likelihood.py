@@ -55,6 +55,7 @@ EDGES = [  # of one label: huge and tiny scales, no error, large ones, many degr
 ]
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("dtype", TOLERANCE)
 def test_edges(dtype):
     golden.check_edges(oracle_likelihood, EDGES, dtype)

@@ -100,6 +100,7 @@ def test_nan_is_a_result_and_never_the_best(compared):
     assert [line for line in str(found).splitlines() if line.split() == ["broken", "nan"]]
 
 
+@pytest.mark.matrix
 def test_an_interruption_loses_nothing_and_trains_nothing_twice(compared, tmp_path, monkeypatch):
     trained, train = [], trials.Trainer.train
 
@@ -728,6 +729,7 @@ def write_csv(path, rows, header=("size", "colour", "same", "y")):
     return path
 
 
+@pytest.mark.matrix
 def test_a_table(tmp_path, capsys, monkeypatch):
     """Numbers and texts, some of them missing, to files; and again, where nothing is left to train."""
     rng = np.random.default_rng(0)

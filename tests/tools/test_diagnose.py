@@ -138,7 +138,7 @@ MISTAKES = [  # code, model, x, y, sample_weight
 IDS_OF_MISTAKES = [f"{index}-{row[0]}" for index, row in enumerate(MISTAKES)]
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("code, build, x, y, weights", MISTAKES, ids=IDS_OF_MISTAKES)
 def test_mistake_is_found(code, build, x, y, weights):
     diagnosis = diagnose(build(), x, y, weights, verbose=False)
