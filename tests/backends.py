@@ -8,6 +8,9 @@ from keras.src.backend import set_keras_mask  # what Keras's layers call
 BACKEND = keras.config.backend()
 MODES = {"tensorflow": ["eager", "graph", "xla"], "jax": ["eager", "jit"], "torch": ["eager"]}[BACKEND]
 
+# Keras gave the cost of false positives to its `beta` until 3.15: 0 where false positives alone cost something.
+KERAS_EXCHANGES_TVERSKY = float(keras.losses.Tversky(1.0, 0.0)(np.array([[1.0, 0.0]]), np.ones((1, 2)))) < 0.1
+
 
 def check_refused(fn, y_pred, mode, message="`y_true` must hold"):
     """A traced function whose loss gets a label that is not valid: an error in a graph on the CPU, else NaN."""

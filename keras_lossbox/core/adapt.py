@@ -16,8 +16,15 @@ DERIVED = ("_frozen", "_options", "_last_path")  # what a loss writes down about
 
 
 def is_of_keras(loss):
-    """Whether it is one of Keras's own losses."""
+    """Whether it is one of Keras's own losses, or another object of Keras."""
     return type(loss).__module__.startswith("keras.")
+
+
+def option_of(thing, name):
+    """An option of a loss or metric, None where it has none. (Keras 3.16 has some in the configuration alone.)"""
+    if hasattr(thing, name):
+        return getattr(thing, name)
+    return thing.get_config().get(name) if is_of_keras(thing) else None
 
 
 def adapt(loss, **changes):
@@ -51,7 +58,8 @@ def counterpart(loss):
         ours = available().get(snake_case(cls.__name__)) if cls.__module__.startswith("keras.") else None
         if ours is not None:
             shared = set(inspect.signature(ours).parameters) & {"from_logits", "axis", "ignore_class"}
-            return ours(**{name: getattr(loss, name) for name in shared if hasattr(loss, name)})
+            options = {name: option_of(loss, name) for name in shared}
+            return ours(**{name: value for name, value in options.items() if value is not None})
     return None
 
 

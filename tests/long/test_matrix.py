@@ -330,7 +330,7 @@ def test_labels_of_padded_steps_do_not_matter(case, mask_by, rng, record_propert
     else:
         x, inputs = np.stack([tokens, tokens], -1).astype("float32"), keras.Input((5, 2))
         hidden = keras.layers.Masking(0.0)(inputs)
-    hidden = keras.layers.LSTM(3, return_sequences=True)(hidden)
+    hidden = keras.layers.Dense(3, activation="tanh")(hidden)  # (an LSTM of Keras 3.16 drops the mask)
     model = keras.Model(inputs, case.layer()(hidden))
     model.compile(keras.optimizers.SGD(0.1), loss=case.build())
     start, after = model.get_weights(), []

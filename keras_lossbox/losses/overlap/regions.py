@@ -171,7 +171,7 @@ class Tversky(Overlap, positional=("alpha", "beta", "reduction", "name", "axis",
         TP = Σ p y,   FP = Σ p (1 - y),   FN = Σ (1 - p) y
 
     α = β = 1/2 is `Dice` (with half its smoothing), α = β = 1 is `Jaccard`. A β above α finds more of small regions.
-    A drop-in superset of `keras.losses.Tversky` where that follows the paper (in Keras 3.9 to 3.15 α and β are
+    A drop-in superset of `keras.losses.Tversky` where that follows the paper (up to Keras 3.15 α and β are
     exchanged).
 
     Args:

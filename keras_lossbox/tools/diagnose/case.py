@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_lossbox.core import host, targets
-from keras_lossbox.core.adapt import counterpart
+from keras_lossbox.core.adapt import counterpart, option_of
 from keras_lossbox.core.loss import Loss
 from keras_lossbox.core.registry import snake_case
 from keras_lossbox.losses.composite import Masked, WeightedSum
@@ -92,7 +92,7 @@ class Case:
         self.like = counterpart(self.loss)
         self.inner = self.loss.loss if isinstance(self.loss, Masked) else self.loss  # the one whose options are read
         self.named = type(self.inner).__name__
-        self.from_logits = getattr(self.inner, "from_logits", None)
+        self.from_logits = option_of(self.inner, "from_logits")
 
     def finding(self, severity, code, subject, message, suggestion):
         return Finding(severity, code, subject + self.of, message, suggestion)

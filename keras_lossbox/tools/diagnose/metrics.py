@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_lossbox.core import host
+from keras_lossbox.core.adapt import option_of
 from keras_lossbox.losses.composite import Masked
 from keras_lossbox.metrics import MaskedMetric, MeanLoss
 
@@ -100,7 +101,7 @@ def _for_logits(metric):
     inner, name = _inner(metric), _name(metric)
     if isinstance(inner, keras.metrics.AUC):
         return not inner.get_config()["from_logits"], f"{name}(from_logits=True)"
-    if getattr(inner, "from_logits", None) is False:
+    if option_of(inner, "from_logits") is False:
         return True, f"{name}(from_logits=True)"
     if isinstance(inner, (keras.metrics.KLDivergence, *_BETWEEN_PROBABILITIES)):
         return True, None
