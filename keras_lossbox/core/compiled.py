@@ -7,7 +7,8 @@ computes the formula again and gives the gradient, so that no intermediate is ke
 A shape costs about half a second of compilation, so few logits are left to TensorFlow, and the number of programs is
 bounded: to `MOST_SHAPES` shapes for each loss where sizes are known when a step is traced; where only the run knows the
 size of the batch, its rows are filled up, with rows that do not count, to the next size of a short ladder. Where other
-sizes are unknown, or the formula asks other replicas, the loss is computed as before.
+sizes are unknown, or the formula asks other replicas, the loss is computed as before. So it is in graphs where a loss
+says `jit_compile = "eager"`: there TensorFlow is as fast, or XLA cannot do without known sizes.
 """
 
 import functools
@@ -57,10 +58,12 @@ def score(loss, batch, how):
 
     if not (_enabled and host.ON_TENSORFLOW and loss.jit_compile) or _few_or_unknown(batch.y_pred.shape):
         return formula(batch)
+    if loss.jit_compile == "eager" and not tf.executing_eagerly():
+        return formula(batch)
     if not _works() or (host.replica_context() is not None and loss.targets(batch.y_pred).across):
         return formula(batch)
     if batch.y_pred.shape[0] is None:
-        return _filled_up(loss, batch, how, formula) if loss.fill_up else formula(batch)
+        return _filled_up(loss, batch, how, formula)
     program = _program(loss, batch, how, formula)
     return formula(batch) if program is None else program.score(batch)
 

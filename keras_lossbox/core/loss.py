@@ -86,8 +86,7 @@ class Loss(keras.losses.Loss, metaclass=ConstructThenFreeze):
 
     reduction = Choice(*reduction.REDUCTIONS)
 
-    jit_compile = False  # whether the formula is handed to XLA by itself, see `core/compiled.py`
-    fill_up = True  # whether it is where only the run knows the number of rows: with masked rows, to a usual number
+    jit_compile: bool | str = False  # whether the formula is handed to XLA by itself, see `core/compiled.py`
     by_rows = False  # whether the loss of some rows is that of these rows alone: then a `LinearHead` computes it so
     _positional = None
 

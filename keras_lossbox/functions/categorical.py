@@ -9,6 +9,7 @@ from keras_lossbox.functions.elementary import (
     is_small,
     max_over,
     mean,
+    multiply_no_nan,
     one_minus_exp,
     sizes_of,
 )
@@ -29,11 +30,10 @@ def categorical(y_pred, from_logits, axis):
 
 def crossentropy(y, logits, axis):
     """-Σ_c y_c log p_c along `axis`, for rows of y of any sum."""
-    logits = finite_logits(logits)
     if is_small(logits):
-        return -ops.sum(y * ops.log_softmax(logits, axis), axis)
+        return -ops.sum(y * ops.log_softmax(finite_logits(logits), axis), axis)
     top, log_sum = log_sum_exp(logits, axis)
-    return ops.sum(y, axis) * log_sum - ops.sum(y * (logits - top), axis)
+    return ops.sum(y, axis) * log_sum - ops.sum(multiply_no_nan(logits - top, y), axis)
 
 
 def relative_entropy(y, log_y, log_p, axis):

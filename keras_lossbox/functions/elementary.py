@@ -49,6 +49,15 @@ def multiply_optional(x, factor):
     return x if factor is None else factor * x
 
 
+def multiply_no_nan(x, y):
+    """x y, and 0 where y is 0, also for an infinite x. (keras.ops has none; TensorFlow's is one pass over memory.)"""
+    if keras.config.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.math.multiply_no_nan(x, y)
+    return ops.where(ops.equal(y, 0), 0, x) * y
+
+
 def divide_no_nan(x, y):
     """x / y, and 0 where y is 0. (`keras.ops.divide_no_nan` rounds float64 to float32 on PyTorch.)"""
     if isinstance(y, int):  # a number that is known before the run: the division costs nothing else

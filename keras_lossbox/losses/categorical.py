@@ -30,8 +30,8 @@ class Categorical(Loss):
 
     @property
     def jit_compile(self):
-        """Not where the softmax is all there is to do for each class: XLA's is slower than TensorFlow's."""
-        return not self.from_logits or self.labels != "indices" or bool(self.label_smoothing)
+        """Not in graphs where the softmax is all there is to do for each class: XLA's is slower than TensorFlow's."""
+        return not self.from_logits or self.labels != "indices" or bool(self.label_smoothing) or "eager"
 
     def targets(self, y_pred):
         return targets.Classes(self.axis, self.from_logits, labels=self.labels)
@@ -93,7 +93,7 @@ class CategoricalCrossentropy(Categorical):
 
     @property
     def jit_compile(self):
-        return not self.from_logits
+        return not self.from_logits or "eager"
 
     def compute(self, batch):
         if not batch.from_logits:
@@ -159,7 +159,7 @@ class SparseCategoricalCrossentropy(
 
     @property
     def jit_compile(self):
-        return not self.from_logits or (self.class_weight is not None and bool(self.label_smoothing))
+        return not self.from_logits or (self.class_weight is not None and bool(self.label_smoothing)) or "eager"
 
     def __post_init__(self):
         if self.z_loss and not self.from_logits:

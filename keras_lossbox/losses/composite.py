@@ -185,7 +185,7 @@ class Masked(Loss):
         axis = getattr(type(self.loss), "axis", None)
         by_element = {"axis": None} if isinstance(axis, Integer) and axis.optional else {}
         self._inner = adapt(self.loss, dtype=self._policy_name, **by_element)
-        self.jit_compile, self.fill_up = self._inner.jit_compile, self._inner.fill_up
+        self.jit_compile = self._inner.jit_compile
 
     def predictions(self, y_pred):
         return self._inner.predictions(y_pred)

@@ -80,7 +80,7 @@ CELLS = [
     pytest.param(case, mode, id=f"{case}-{mode}", marks=[] if usual else [pytest.mark.matrix])
     for case in COMPILED.values()
     for mode in ("eager", "known", "unknown")
-    if case in FAMILIES or mode == ("unknown" if case.build().fill_up else "eager")
+    if case in FAMILIES or mode == ("eager" if case.build().jit_compile == "eager" else "unknown")
     for usual in [case in FAMILIES and mode == "unknown"]
 ]
 

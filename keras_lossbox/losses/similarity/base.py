@@ -61,8 +61,7 @@ class Pairwise(Loss):
 
     normalize = Flag(False, keyword=True)
 
-    jit_compile = True
-    fill_up = False  # XLA would compile both ways of `chunks.by_chunks`
+    jit_compile: bool | str = "eager"  # in graphs XLA would compile both ways of `chunks.by_chunks`
     labels = True  # False: y_true is not read, and each sample is a class of its own
     by_anchor = True  # whether the formula asks no anchor, and no replica, for another anchor: then it may see a few
 

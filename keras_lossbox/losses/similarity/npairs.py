@@ -13,8 +13,7 @@ from keras_lossbox.losses.similarity.base import is_group, values_of
 class SharedClasses(Loss):
     """-Σ_j q_ij log softmax(s_i)_j, q_ij = what i and j share, divided by its sum over j."""
 
-    jit_compile = True
-    fill_up = False  # a matrix of similarities has a column for each row
+    jit_compile = "eager"  # else a matrix of similarities would need as many columns as rows are filled up
     several = False  # whether a sample may have several classes
     l2_reg = 0.0  # for losses without this option
 

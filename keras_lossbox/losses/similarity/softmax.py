@@ -131,8 +131,7 @@ class Matching(Loss):
 
     normalize = Flag(True, keyword=True)
 
-    jit_compile = True
-    fill_up = False  # XLA would compile both ways of `chunks.by_chunks`
+    jit_compile = "eager"  # in graphs XLA would compile both ways of `chunks.by_chunks`
     more = False  # whether there may be more than two embeddings
 
     def targets(self, y_pred):
