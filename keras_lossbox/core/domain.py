@@ -90,7 +90,7 @@ class Groups(Domain):
     leave_out: ClassVar[str] = "a sample: sample_weight"
 
     def outside(self, labels: Any) -> Any:
-        return (labels == NAN_LABEL) | (labels == NOT_WHOLE)  # the least that a label of NaN, or 0.5, can become
+        return (labels == NAN_LABEL) | (labels == NOT_WHOLE)  # (no other label of a float is less)
 
     def replaced(self, labels: Any, invalid: Any) -> tuple[Any, Any]:
         """The labels as they are: without a group a sample is NaN by itself, and nobody's partner."""
