@@ -1,5 +1,7 @@
 """The same question asked of every backend: value and gradient of a function of y_pred, eager or compiled."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -8,8 +10,11 @@ from keras.src.backend import set_keras_mask  # what Keras's layers call
 BACKEND = keras.config.backend()
 MODES = {"tensorflow": ["eager", "graph", "xla"], "jax": ["eager", "jit"], "torch": ["eager"]}[BACKEND]
 
-# Keras gave the cost of false positives to its `beta` until 3.15: 0 where false positives alone cost something.
-KERAS_EXCHANGES_TVERSKY = float(keras.losses.Tversky(1.0, 0.0)(np.array([[1.0, 0.0]]), np.ones((1, 2)))) < 0.1
+
+@functools.cache  # (not when this is imported: then logical devices could no longer be set)
+def keras_exchanges_tversky():
+    """Whether Keras's `beta` is the cost of false positives, as until 3.15: with α alone these cost nothing, then."""
+    return float(keras.losses.Tversky(1.0, 0.0)(np.array([[1.0, 0.0]]), np.ones((1, 2)))) < 0.1
 
 
 def check_refused(fn, y_pred, mode, message="`y_true` must hold"):
