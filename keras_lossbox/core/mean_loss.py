@@ -61,7 +61,7 @@ class MeanLoss(keras.metrics.Metric):
     @host.as_written
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Adds a batch."""
-        with names_in_errors(type(self.loss).__name__):
+        with names_in_errors(type(self.loss if type(self) is MeanLoss else self).__name__):
             batch = self._adapted.prepare(y_true, y_pred, sample_weight)
             total, divisor = compiled.score(self._adapted, batch, "mean_with_sample_weight")
         self.total.assign_add(ops.cast(total, self.dtype))

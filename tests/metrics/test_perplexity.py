@@ -53,3 +53,13 @@ def test_in_fit_saved_and_loaded(rng, tmp_path):
 def test_bad_input_is_an_error_that_says_so():
     with pytest.raises(ValueError, match="Perplexity: .*`ignore_class` must be an integer"):
         box.Perplexity(ignore_class=0.5)
+
+
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="only there the logits tell where they come from")
+def test_an_error_in_fit_names_the_metric():
+    """Not the loss that it is computed with: the loss of the model is right."""
+    model = keras.Sequential([keras.Input((3,)), box.LinearHead(5)])
+    loss = box.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("sgd", loss, metrics=[box.Perplexity()])
+    with pytest.raises(ValueError, match="^Perplexity: `from_logits` must be True"):
+        model.fit(np.ones((4, 3)), np.arange(4), verbose=0)
