@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 # Of how many parameters of a test one runs by default, so that the README's command takes a few minutes, and one in the
-# long part, so that CI takes less than an hour; by folder, where no mark `one_in` says otherwise. All: `-m ""`.
+# long part, so that CI stays well within its limit; by folder, where no mark `one_in` says otherwise. All: `-m ""`.
 ONE_IN = dict.fromkeys(("functions", "hosts", "layers", "losses", "metrics", "tf1", "tools"), 16) | {"contract": 16}
 LONG_ONE_IN = {"contract": 3, "functions": 2, "layers": 2, "losses": 2, "tf1": 2}
 ON_TENSORFLOW = os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow"

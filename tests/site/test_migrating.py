@@ -17,7 +17,7 @@ import addons
 import keras
 import numpy as np
 import pytest
-from backends import keras_exchanges_tversky
+from backends import as_keras_has_it
 from keras import ops
 from scipy import special
 
@@ -330,8 +330,7 @@ def test_coral_pytorch(theirs, ours, here):
 def test_keras(theirs, ours, here):
     if not hasattr(keras.losses, re.match(r"keras\.losses\.(\w+)", theirs)[1]):
         pytest.skip("this Keras does not have it yet")
-    if "Tversky" in theirs and not keras_exchanges_tversky():
-        ours = ours.replace("0.7, 0.3", "0.3, 0.7")
+    ours = as_keras_has_it(theirs, ours)
     assert_same(eval(ours, here), ops.convert_to_numpy(eval(theirs, data() | {"keras": keras})))
 
 

@@ -121,9 +121,15 @@ class Tuples(NamedTuple):
     all_queries: Any  # (M, d)
     all_keys: Any  # (M, d)
     others: Any  # (M h, d)
-    itself: Any  # (m, M)
+    ids: Any  # (m,)
+    all_ids: Any  # (M,)
     usable: Any  # (M,)
     others_usable: Any  # (M h,)
+
+    @property
+    def itself(self) -> Any:
+        """Where a query meets the key of its own sample, (m, M)."""
+        return ops.equal(self.ids[:, None], self.all_ids[None])
 
 
 class Matching(Loss):
@@ -159,10 +165,9 @@ def tuples(rows, keys):
     """Who is compared with whom, from embeddings `(m, views, d)`, which are usable, in which samples, and their ids."""
     x, _, _, ids = rows
     everything, all_usable, all_both, all_ids = keys
-    itself = ops.equal(ids[:, None], all_ids[None])
     others = ops.reshape(everything[:, 2:], (-1, sizes_of(x)[-1]))
     others_usable = ops.reshape(all_usable[:, 2:], (-1,))
-    return Tuples(x[:, 0], x[:, 1], everything[:, 0], everything[:, 1], others, itself, all_both, others_usable)
+    return Tuples(x[:, 0], x[:, 1], everything[:, 0], everything[:, 1], others, ids, all_ids, all_both, others_usable)
 
 
 @register
