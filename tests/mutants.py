@@ -1,28 +1,36 @@
 """Do the tests bite? A sample of small faults, put into the package one by one, and the tests that notice.
 
-    python tests/mutants.py --sample 60 --seed 1 [--seconds 3600] [core functions losses]
+    pip install pytest-cov
+    python tests/mutants.py --sample 200 --seed 1 [--workers 2] [--seconds 3600] [core functions losses]
 
 A mutant is the package with one operator, comparison, number, boolean or branch of `where` exchanged, or one
-`stop_gradient` dropped. In a copy of the repository it meets, one after the other until one fails: the default tests
-of the mutated file's room, those of all rooms, and the long ones of its room. What all let pass is printed with its
-line, to be judged by a reader: equivalent, or a hole.
+`stop_gradient` dropped. One run of the default tests under coverage tells which of them reach which line (`--reached
+FILE` keeps it for the next time). Each mutant then meets, in a copy of the repository, the default tests that reach its
+line, the quickest first, and if all pass the long ones of its file. What all let pass is printed with its line, to be
+judged by a reader: equivalent, or a hole.
 
 `--again FILE` takes those that survived by the output of an earlier run, in place of a sample.
 """
 
 import argparse
 import ast
+import concurrent.futures
+import copy
+import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / "keras_lossbox"
+SECONDS_OF_TESTS = 60  # what the tests that reach a line may take, by the times of the run under coverage
 OTHER = {
     ast.Add: ast.Sub,
     ast.Sub: ast.Add,
@@ -44,10 +52,9 @@ OTHER = {
     ast.In: ast.NotIn,
     ast.NotIn: ast.In,
 }
-TESTS = {  # of a file of the package, or of a folder; those of a loss's file are found by its name
+LONG_TESTS = {  # of a file of the package, or of a folder; those of a loss's file are found by its name
     "losses/overlap": ["tests/losses/test_overlap.py"],
     "losses/similarity": ["tests/losses/test_similarity.py"],
-    "losses/composite.py": ["tests/losses/test_composite.py"],
     "functions/bernoulli.py": ["tests/losses/test_binary.py", "tests/losses/test_focal.py"],
     "functions/categorical.py": ["tests/functions", "tests/losses/test_categorical.py", "tests/losses/test_focal.py"],
     "functions/labels.py": ["tests/losses/test_categorical.py", "tests/contract/test_labels_not_valid.py"],
@@ -55,7 +62,7 @@ TESTS = {  # of a file of the package, or of a folder; those of a loss's file ar
     "functions": ["tests/functions", "tests/losses/test_likelihood.py", "tests/losses/test_counts.py"],
     "core/domain.py": ["tests/contract/test_labels_not_valid.py"],
     "core/compiled.py": ["tests/core"],
-    "core/host.py": ["tests/core"],
+    "core/host.py": ["tests/core", "tests/hosts/test_phases.py"],
     "core/elsewhere.py": ["tests/core", "tests/contract/test_registry.py"],
     "core/registry.py": ["tests/contract/test_registry.py", "tests/contract/test_saving.py"],
     "core/construction.py": ["tests/contract/test_user_losses.py", "tests/contract/test_saving.py"],
@@ -66,30 +73,48 @@ TESTS = {  # of a file of the package, or of a folder; those of a loss's file ar
 }
 
 
-def tests_of(file):
-    """The tests of a file of the package."""
+def long_tests_of(file):
+    """The arguments of pytest for the long tests of a file of the package."""
     name = file.relative_to(PACKAGE).as_posix()
     for part in (name, *map(str, pathlib.PurePosixPath(name).parents)):
-        if part in TESTS:
-            return TESTS[part]
-    return [f"tests/losses/test_{file.stem}.py"]
+        if part in LONG_TESTS:
+            return [*LONG_TESTS[part], "-m", "not exhaustive"]
+    return [f"tests/losses/test_{file.stem}.py", "-m", "not exhaustive"]
 
 
-EVERYTHING = [
-    "tests/contract",
-    "tests/core",
-    "tests/functions",
-    "tests/layers",
-    "tests/losses",
-    "tests/site/test_docs.py",
-]
+def reached(folder, workers):
+    """{file of the package: {line: tests that reach it}} (of lines that run at the import: no test), and the seconds
+    that each test takes."""
+    run = [sys.executable, "-m", "pytest", "-q", "-n", str(workers), "--dist", "loadgroup", "-p", "no:cacheprovider"]
+    coverage_of = ["--cov=keras_lossbox", "--cov-context=test", "--cov-report=", "--durations=0", "-vv"]
+    output = subprocess.run([*run, *coverage_of], cwd=folder, env=environment(folder), capture_output=True, text=True)
+    print(output.stdout.splitlines()[-1], file=sys.stderr)
+    import coverage
+
+    data = coverage.CoverageData(str(folder / ".coverage"))
+    data.read()
+    lines = {}
+    for file in data.measured_files():
+        name = pathlib.Path(file).relative_to(folder.resolve()).as_posix()
+        by_line = data.contexts_by_lineno(file)
+        lines[name] = {line: sorted({c.rpartition("|")[0] for c in by_line[line]} - {""}) for line in by_line}
+    seconds = {}
+    for second, test in re.findall(r"^([\d.]+)s (?:setup|call|teardown) +(.+?) *$", output.stdout, re.MULTILINE):
+        seconds[test] = seconds.get(test, 0) + float(second)
+    return {"lines": lines, "seconds": seconds}
 
 
-def stages(file):
-    """The arguments of pytest, one run after the other, until a test notices."""
-    yield tests_of(file)
-    yield EVERYTHING
-    yield [*tests_of(file), "-m", "not exhaustive"]
+def tests_that_reach(known, file, lines):
+    """The tests that reach one of these lines, or, if they run at the import, any line of the file; quickest first."""
+    by_line = {int(line): tests for line, tests in known["lines"].get(file.relative_to(ROOT).as_posix(), {}).items()}
+    tests = {test for line in lines for test in by_line.get(line, ())} or {t for its in by_line.values() for t in its}
+    seconds, chosen, total = known["seconds"], [], 0
+    for test in sorted(tests, key=lambda test: (seconds.get(test, 0), test)):
+        total += seconds.get(test, 0)
+        if total > SECONDS_OF_TESTS and chosen:
+            break
+        chosen.append(test)
+    return chosen
 
 
 def changes(node):
@@ -113,19 +138,42 @@ def changes(node):
         yield "stop_gradient dropped", lambda node: setattr(node.func, "attr", "convert_to_tensor")
 
 
+class Mutant:
+    """One change of one file."""
+
+    def __init__(self, file, node, lines, what, change):
+        self.file, self.node, self.lines, self.what, self.change = file, node, lines, what, change
+
+    def __str__(self):
+        return f"{self.file.relative_to(ROOT)}:{self.node.lineno}:{self.node.col_offset}: {self.what}"
+
+    def text(self):
+        """The text of the file with this change, and nothing else changed."""
+        node, changed = self.node, copy.deepcopy(self.node)
+        self.change(changed)
+        written = ast.unparse(ast.fix_missing_locations(changed))
+        written = written if isinstance(node, ast.stmt) else f"({written})"
+        lines = [line.encode() for line in self.file.read_text().splitlines(keepends=True)]
+        before = b"".join(lines[: node.lineno - 1]) + lines[node.lineno - 1][: node.col_offset]
+        after = lines[node.end_lineno - 1][node.end_col_offset :] + b"".join(lines[node.end_lineno :])
+        return (before + written.encode() + after).decode()
+
+
 def mutants(file):
-    """(file, number of the node, number of the change, line, what is changed) of every mutant of a file."""
-    for index, node in enumerate(ast.walk(ast.parse(file.read_text()))):
-        for number, (what, _) in enumerate(changes(node)):
-            yield file, index, number, node.lineno, what
-
-
-def mutated(file, index, number):
-    """The text of the file with this change."""
+    """Every mutant of a file."""
     tree = ast.parse(file.read_text())
-    node = list(ast.walk(tree))[index]
-    list(changes(node))[number][1](node)
-    return ast.unparse(ast.fix_missing_locations(tree))
+    lines = {}  # of the statement that a node stands in; of one with a body: its head
+    for statement in ast.walk(tree):  # from outside to inside
+        if isinstance(statement, ast.stmt):
+            body = getattr(statement, "body", None)
+            end = body[0].lineno - 1 if body else statement.end_lineno
+            for node in ast.walk(statement):
+                lines[node] = range(statement.lineno, max(end, statement.lineno) + 1)
+    in_f_strings = {node for string in ast.walk(tree) if isinstance(string, ast.JoinedStr) for node in ast.walk(string)}
+    for node in ast.walk(tree):
+        if node not in in_f_strings:  # their places in the text are those of the string
+            for what, change in changes(node):
+                yield Mutant(file, node, lines[node], what, change)
 
 
 def main():
@@ -134,7 +182,10 @@ def main():
     parser.add_argument("rooms", nargs="*", default=["core", "functions", "losses"])
     parser.add_argument("--sample", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--again", metavar="FILE")
+    parser.add_argument("--reached", metavar="FILE", help="which tests reach which line; written if it is not there")
+    parser.add_argument("--quick", action="store_true", help="without the long tests")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="after which no further mutant begins")
     options = parser.parse_args()
     files = [file for room in options.rooms for file in sorted((PACKAGE / room).rglob("*.py"))]
@@ -143,29 +194,37 @@ def main():
     if options.again:
         lines = pathlib.Path(options.again).read_text().splitlines()
         survived = {line.removeprefix("SURVIVED ") for line in lines if line.startswith("SURVIVED ")}
-        chosen = [mutant for mutant in found if text_of(mutant) in survived]
+        chosen = [mutant for mutant in found if str(mutant) in survived]
     begun, killed, survivors = time.monotonic(), 0, []
     with tempfile.TemporaryDirectory() as folder:
-        copied = pathlib.Path(folder, "repository")
-        shutil.copytree(ROOT, copied, ignore=shutil.ignore_patterns(".git", "__pycache__", "site"))
-        for file, index, number, line, what in chosen:
+        copies = [pathlib.Path(folder, str(worker)).resolve() for worker in range(options.workers)]
+        for copied in copies:
+            shutil.copytree(ROOT, copied, ignore=shutil.ignore_patterns(".git", "__pycache__", "site", ".venv*"))
+        kept = pathlib.Path(options.reached or pathlib.Path(folder, "reached.json"))
+        if not kept.exists():
+            kept.write_text(json.dumps(reached(copies[0], options.workers)))
+        known, free = json.loads(kept.read_text()), threading.local()
+
+        def survives(mutant):
             if time.monotonic() - begun > options.seconds:
-                break
-            place = copied / file.relative_to(ROOT)
-            place.write_text(mutated(file, index, number))
-            survives = all(passes(tests, copied) for tests in stages(file))
-            place.write_text(file.read_text())
-            killed += not survives
-            text = text_of((file, index, number, line, what))
-            print("SURVIVED" if survives else "killed  ", text, flush=True)
-            survivors += [text] * survives
+                return None
+            if not hasattr(free, "copied"):
+                free.copied = copies.pop()
+            place = free.copied / mutant.file.relative_to(ROOT)
+            place.write_text(mutant.text())
+            stages = [tests_that_reach(known, mutant.file, mutant.lines)] + [long_tests_of(mutant.file)] * (
+                not options.quick
+            )
+            result = all(passes(tests, free.copied) for tests in stages)
+            place.write_text(mutant.file.read_text())
+            print("SURVIVED" if result else "killed  ", mutant, flush=True)
+            return result
+
+        with concurrent.futures.ThreadPoolExecutor(options.workers) as pool:
+            results = list(pool.map(survives, chosen))
+    survivors = [mutant for mutant, result in zip(chosen, results, strict=True) if result]
+    killed = results.count(False)
     print(f"{killed} of {killed + len(survivors)} killed; {len(found)} there are", *survivors, sep="\n  ")
-
-
-def text_of(mutant):
-    """How a mutant is printed."""
-    file, _, _, line, what = mutant
-    return f"{file.relative_to(ROOT)}:{line}: {what}"
 
 
 def passes(tests, folder):

@@ -148,6 +148,12 @@ def exchange_loss(model, loss):
     record = model._compile_loss
     exchanged = type(record)(loss, record._user_loss_weights, output_names=record.output_names)
     if record.metrics:
+        if any(isinstance(part, str) and part.lower() in ("crossentropy", "ce") for part in keras.tree.flatten(loss)):
+            raise ValueError(
+                "`schedule` must say which cross-entropy an output of several has, such as 'binary_crossentropy' or "
+                "'sparse_categorical_crossentropy': Keras chooses one by the labels, which are not at hand between "
+                f"epochs. Received: {loss!r}"
+            )
         structures = (record._y_true_build_structure, record._y_pred_build_structure)
         exchanged.build(*(keras.tree.map_structure(lambda _: 0, structure) for structure in structures))
         outputs, others = ([part.path for part in of._flat_losses] for of in (record, exchanged))

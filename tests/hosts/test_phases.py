@@ -233,6 +233,15 @@ def test_losses_of_other_outputs():
     assert np.isfinite(model.evaluate(x, [y, y], verbose=0)).all()
 
 
+def test_the_cross_entropy_of_one_of_several_outputs_must_be_named():
+    """Keras chooses one by labels, when it first sees them."""
+    model, (x, y) = of_two_outputs({"yes": "crossentropy", "much": "mse"}), data()
+    schedule = box.LossSchedule({1: {"yes": "crossentropy", "much": "mae"}})
+    with pytest.raises(ValueError, match=r"LossSchedule: `schedule` must say which cross-entropy .*'crossentropy'"):
+        model.fit(x, [y, y], epochs=2, verbose=0, callbacks=[schedule])
+    assert model.loss == {"yes": "crossentropy", "much": "mse"}
+
+
 def test_the_losses_of_several_outputs_change_only_where_one_is_another():
     loss = {"yes": LOSSES[0], "much": "mse"}
     model, (x, y) = of_two_outputs(loss), data()

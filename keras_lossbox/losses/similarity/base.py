@@ -63,6 +63,7 @@ class Pairwise(Loss):
 
     jit_compile: bool | str = "eager"  # in graphs XLA would compile both ways of `chunks.by_chunks`
     labels = True  # False: y_true is not read, and each sample is a class of its own
+    needs_a_key = False  # whether the formula looks for one, so that there must be one to look at
     by_anchor = True  # whether the formula asks no anchor, and no replica, for another anchor: then it may see a few
 
     def targets(self, y_pred):
@@ -78,6 +79,8 @@ class Pairwise(Loss):
         valid = ops.reshape(ops.broadcast_to(True if batch.valid is None else batch.valid, sizes), (-1,))
         rows = self.rows(batch, valid)
         keys = Rows(*map(replicas.gather, rows))
+        if self.needs_a_key:
+            keys = with_a_key(keys)
         found = chunks.by_chunks(self.of_anchors, rows, keys, 3) if self.by_anchor else self.of_anchors(rows, keys)
         values, defined, number = found
         defined = ops.cast(defined, "bool")
@@ -106,6 +109,14 @@ class Pairwise(Loss):
         usable = ops.logical_and(ops.logical_and(valid, is_group(labels)), ops.all(ops.isfinite(x), -1))
         x = ops.where(usable[:, None], x, 0)
         return Rows(unit_vectors(x, -1) if self.unit_length else x, labels, usable, replicas.row_ids(x))
+
+
+def with_a_key(keys):
+    """The keys, and a last one that is not usable where there may be none: a replica, or a batch, without any rows."""
+    if isinstance(sizes_of(keys.x)[0], int) and sizes_of(keys.x)[0] > 0:
+        return keys
+    unusable = Rows(ops.zeros((1, *sizes_of(keys.x)[1:]), keys.x.dtype), [NAN_LABEL], [False], [-1])
+    return Rows(*(ops.concatenate([x, ops.cast(more, x.dtype)]) for x, more in zip(keys, unusable, strict=True)))
 
 
 def pairs_of(rows, keys):

@@ -110,6 +110,8 @@ class TripletHard(Triplet, positional=("margin", "soft", "reduction", "name", "d
     https://arxiv.org/abs/1703.07737
     """
 
+    needs_a_key = True
+
     soft = Flag(False)
     anchors = Choice("complete", "all", keyword=True)
 
@@ -160,6 +162,7 @@ class TripletAll(Triplet):
     """
 
     jit_compile = False  # XLA sorts with one thread
+    needs_a_key = True
 
     average = Choice("active", "triplets", keyword=True)
 
