@@ -120,12 +120,13 @@ def with_a_key(keys):
 
 
 def pairs_of(rows, keys):
-    """Who is compared with whom."""
+    """Who is compared with whom. (Each operation is a pass over all pairs: labels of rows that do not count equal none.)"""
     both = ops.logical_and(rows.usable[:, None], keys.usable[None])
     itself = ops.equal(rows.ids[:, None], keys.ids[None])
-    same = ops.logical_and(both, ops.equal(rows.labels[:, None], keys.labels[None]))
+    labels = ops.where(rows.usable, rows.labels, NAN_LABEL), ops.where(keys.usable, keys.labels, NOT_WHOLE)
+    same = ops.equal(labels[0][:, None], labels[1][None])
     positive = ops.logical_and(same, ops.logical_not(itself))
-    negative = ops.logical_and(both, ops.logical_not(same))
+    negative = ops.logical_xor(both, same)
     return Pairs(rows.x, keys.x, positive, negative, itself, rows.usable, keys.usable)
 
 
