@@ -30,7 +30,7 @@ def in_threads(function, threads=THREADS):
     barrier = Barrier(threads)
 
     def begin(number):
-        barrier.wait()
+        barrier.wait(60)  # seconds; then an error, should a thread be missing
         return function(number)
 
     interval = sys.getswitchinterval()
