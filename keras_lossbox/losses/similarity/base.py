@@ -150,9 +150,9 @@ def samples_of(y_pred):
     return ops.broadcast_to(ids, sizes_of(y_pred)[:-1])
 
 
-def similarities(pairs):
-    """The inner product of each anchor and key."""
-    return ops.matmul(pairs.anchors, ops.transpose(pairs.keys))
+def similarities(pairs, temperature=1):
+    """The inner product of each anchor and key, divided by the temperature."""
+    return ops.matmul(pairs.anchors / temperature, ops.transpose(pairs.keys))
 
 
 class PairwiseDistances(Pairwise):
@@ -168,24 +168,39 @@ class PairwiseDistances(Pairwise):
         """The distance of each anchor and key."""
         if self.distance == "cosine":
             return 1 - similarities(pairs)
-        squared = squared_distances(pairs)
+        squared, zero = squared_distances(pairs)
+        if self.distance == "L2":
+            return ops.where(zero, 0, ops.sqrt(ops.where(zero, 1, squared)))
+        return ops.where(zero, 0, squared)
+
+    def order(self, pairs):
+        """For each anchor and key a number without a gradient, which is larger for a larger distance."""
+        pairs = pairs._replace(anchors=ops.stop_gradient(pairs.anchors), keys=ops.stop_gradient(pairs.keys))
+        return -similarities(pairs) if self.distance == "cosine" else squared_distances(pairs)[0]
+
+    def distance_to(self, pairs, index):
+        """The distance of each anchor to one key."""
+        keys = ops.take(pairs.keys, index, axis=0)
+        if self.distance == "cosine":
+            return 1 - ops.sum(pairs.anchors * keys, -1)
+        squared = ops.sum(ops.square(pairs.anchors - keys), -1)
         return safe_sqrt(squared) if self.distance == "L2" else squared
 
 
 def squared_distances(pairs):
-    """|x - y|² of each anchor and key, from their inner products after the mean of all keys has been subtracted.
+    """|x - y|² of each anchor and key, and where it is 0, with no gradient.
 
-    That changes no distance, and keeps the digits of small ones: from embeddings that are far from 0 the inner products
-    would cancel. What is left below the rounding of the terms is 0, with gradient 0: of a duplicate the rounding's
-    square root would have a gradient of 1000.
+    They come from inner products after the mean of all keys has been subtracted. That changes no distance, and keeps
+    the digits of small ones: from embeddings that are far from 0 the inner products would cancel. What is left below
+    the rounding of the terms is 0: of a duplicate the rounding's square root would have a gradient of 1000.
     """
     kept = ops.cast(pairs.keys_usable[:, None], pairs.keys.dtype)
     mean = divide_no_nan(ops.sum(pairs.keys * kept, 0), ops.sum(kept))
     x, keys = (rows - ops.stop_gradient(mean) for rows in (pairs.anchors, pairs.keys))
     lengths = ops.sum(ops.square(x), -1)[:, None] + ops.sum(ops.square(keys), -1)[None]
-    squared = lengths - 2 * ops.matmul(x, ops.transpose(keys))
+    squared = lengths - ops.matmul(2 * x, ops.transpose(keys))
     rounding = 4 * float(np.finfo(keras.backend.standardize_dtype(squared.dtype)).eps)
-    return ops.where(squared <= rounding * lengths, 0, squared)
+    return squared, ops.stop_gradient(squared) <= rounding * ops.stop_gradient(lengths)
 
 
 def mean_over_partners(costs, partners):

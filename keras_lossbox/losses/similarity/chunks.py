@@ -134,4 +134,5 @@ def gradients_of(function, sources, upstream):
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(sources)
         found = function(*sources)
-    return tape.gradient(found, sources, upstream, unconnected_gradients="zero")
+    gradients = tape.gradient(found, sources, upstream, unconnected_gradients="zero")
+    return [tf.convert_to_tensor(gradient) for gradient in gradients]  # (that of a few rows is none)

@@ -5,19 +5,14 @@ from keras import ops
 from keras_lossbox.functions.elementary import cumulative_sum, mean, sizes_of
 
 
-def pick(x, index):
-    """One entry of each row."""
-    return ops.squeeze(ops.take_along_axis(x, index[:, None], -1), -1)
-
-
 def largest(x, mask):
-    """The largest entry of each row that the mask has; of equal ones the first, which the gradient goes to."""
-    return pick(x, ops.argmax(ops.where(mask, ops.stop_gradient(x), float("-inf")), -1))
+    """Where in each row the largest entry is that the mask has; of equal ones the first."""
+    return ops.argmax(ops.where(mask, x, float("-inf")), -1)
 
 
 def smallest(x, mask):
-    """The smallest entry of each row that the mask has; of equal ones the first."""
-    return pick(x, ops.argmin(ops.where(mask, ops.stop_gradient(x), float("inf")), -1))
+    """Where in each row the smallest entry is that the mask has; of equal ones the first."""
+    return ops.argmin(ops.where(mask, x, float("inf")), -1)
 
 
 def ascending(x, mask):

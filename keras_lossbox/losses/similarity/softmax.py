@@ -62,7 +62,7 @@ class NTXent(Pairwise):
     labels = Flag(True, keyword=True)
 
     def formula(self, pairs):
-        s = similarities(pairs) / self.temperature
+        s = similarities(pairs, self.temperature)
         against = ops.where(pairs.has_negative, masked_log_sum_exp(s, pairs.negative), float("-inf"))
         costs = ops.softplus(against[:, None] - s)
         return mean_by(self.average, costs, pairs.positive, pairs.has_positive)
@@ -106,7 +106,7 @@ class SupCon(Pairwise):
     base_temperature = Number(None, low=0, above=True, keyword=True)
 
     def formula(self, pairs):
-        s = similarities(pairs) / self.temperature
+        s = similarities(pairs, self.temperature)
         others = ops.logical_or(pairs.positive, pairs.negative)
         values = masked_log_sum_exp(s, others) - mean_over_partners(s, pairs.positive)
         factor = None if self.base_temperature is None else self.temperature / self.base_temperature
@@ -214,12 +214,12 @@ class InfoNCE(Matching):
     def formula(self, tuples):
         keys = ops.concatenate([tuples.all_keys, tuples.others])
         usable = ops.concatenate([tuples.usable, tuples.others_usable])
-        s = ops.matmul(tuples.queries, ops.transpose(keys)) / self.temperature
+        s = ops.matmul(tuples.queries / self.temperature, ops.transpose(keys))
         own = ops.sum(tuples.queries * tuples.keys, -1) / self.temperature
         values = masked_log_sum_exp(s, usable[None]) - own
         if not self.symmetric:
             return values
-        s = ops.matmul(tuples.keys, ops.transpose(tuples.all_queries)) / self.temperature
+        s = ops.matmul(tuples.keys / self.temperature, ops.transpose(tuples.all_queries))
         return (values + masked_log_sum_exp(s, tuples.usable[None]) - own) / 2
 
 
@@ -258,6 +258,6 @@ class SigLIP(Matching):
     bias = Number(-10.0)
 
     def formula(self, tuples):
-        z = ops.matmul(tuples.queries, ops.transpose(tuples.all_keys)) / self.temperature + self.bias
-        costs = ops.softplus(ops.where(tuples.itself, -z, z))
-        return ops.sum(ops.where(tuples.usable[None], costs, 0), -1)
+        s = ops.matmul(tuples.queries / self.temperature, ops.transpose(tuples.all_keys))
+        z = s + (self.bias + ops.cast(ops.where(tuples.usable, 0, -1e30), s.dtype))  # softplus(-1e30) = 0
+        return ops.sum(ops.softplus(ops.where(tuples.itself, -z, z)), -1)

@@ -116,14 +116,15 @@ class TripletHard(Triplet, positional=("margin", "soft", "reduction", "name", "d
     anchors = Choice("complete", "all", keyword=True)
 
     def formula(self, pairs):
-        distances = self.distances(pairs)
-        positive = ops.where(pairs.has_positive, mining.largest(distances, pairs.positive), 0)
-        negative = mining.smallest(distances, pairs.negative)
+        order = self.order(pairs)
+        positive = self.distance_to(pairs, mining.largest(order, pairs.positive))
+        positive = ops.where(pairs.has_positive, positive, 0)
+        negative = self.distance_to(pairs, mining.smallest(order, pairs.negative))
         if self.anchors == "complete":
             defined = ops.logical_and(pairs.has_positive, pairs.has_negative)
         else:
             defined = pairs.usable
-            of_row = mining.largest(distances, pairs.keys_usable[None])
+            of_row = self.distance_to(pairs, mining.largest(order, pairs.keys_usable[None]))
             negative = ops.where(pairs.has_negative, negative, of_row)
         return self.cost(positive - negative), defined
 
