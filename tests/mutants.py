@@ -4,10 +4,10 @@
     python tests/mutants.py --sample 200 --seed 1 [--workers 2] [--seconds 3600] [core functions losses]
 
 A mutant is the package with one operator, comparison, number, boolean or branch of `where` exchanged, or one
-`stop_gradient` dropped. One run of the default tests of these rooms under coverage tells which of them reach which line (`--reached
+`stop_gradient` dropped. One run of the default tests under coverage tells which of them reach which line (`--reached
 FILE` keeps it for the next time). Each mutant then meets, in a copy of the repository, the default tests that reach its
-line, the quickest first, and if all pass the long ones of its file. What all let pass is printed with its line, to be
-judged by a reader: equivalent, or a hole.
+line, the quickest first, and if all pass the long ones of its file (not so with `--quick`). What all let pass is
+printed with its line, to be judged by a reader: equivalent, or a hole.
 
 `--again FILE` takes those that survived by the output of an earlier run, in place of a sample.
 """
@@ -90,7 +90,9 @@ def reached(folder, workers):
     run = [sys.executable, "-m", "pytest", "-q", "-n", str(workers), "--dist", "loadgroup", "-p", "no:cacheprovider"]
     coverage_of = ["--cov=keras_lossbox", "--cov-context=test", "--cov-report=", "--durations=0", "-vv"]
     tests = [*ROOMS, "--ignore=tests/core/test_threads.py"]  # threads of which coverage loses one
-    output = subprocess.run([*run, *coverage_of, *tests], cwd=folder, env=environment(folder), capture_output=True, text=True)
+    output = subprocess.run(
+        [*run, *coverage_of, *tests], cwd=folder, env=environment(folder), capture_output=True, text=True
+    )
     print(output.stdout.splitlines()[-1], file=sys.stderr)
     import coverage
 

@@ -120,7 +120,7 @@ def with_a_key(keys):
 
 
 def pairs_of(rows, keys):
-    """Who is compared with whom. (Each operation is a pass over all pairs: labels of rows that do not count equal none.)"""
+    """Who is compared with whom, in few passes over all pairs: labels of rows that do not count equal no other."""
     both = ops.logical_and(rows.usable[:, None], keys.usable[None])
     itself = ops.equal(rows.ids[:, None], keys.ids[None])
     labels = ops.where(rows.usable, rows.labels, NAN_LABEL), ops.where(keys.usable, keys.labels, NOT_WHOLE)
