@@ -13,7 +13,7 @@ import pytest
 # Of how many parameters of a test one runs by default, so that the README's command takes a few minutes, and one in the
 # long part, so that CI stays well within its limit; by folder, where no mark `one_in` says otherwise. All: `-m ""`.
 ONE_IN = dict.fromkeys(("functions", "hosts", "layers", "losses", "metrics", "tf1", "tools"), 16) | {"contract": 16}
-LONG_ONE_IN = {"contract": 3, "functions": 2, "layers": 2, "losses": 2, "tf1": 2}
+LONG_ONE_IN = {"contract": 5, "functions": 3, "layers": 3, "losses": 4, "tf1": 4}
 ON_TENSORFLOW = os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow"
 
 

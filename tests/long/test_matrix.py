@@ -126,7 +126,7 @@ def to_float64(x):
     return x if x.dtype.is_integer else tf.cast(x, "float64")
 
 
-@pytest.mark.one_in(1, long=2)
+@pytest.mark.one_in(1, long=3)
 @pytest.mark.parametrize(
     "case, policy",  # the policy does not depend on further options, nor they on it
     cells([*LAST_OF_CLASS.values()], ["float32"], 0) + cells(OF_FAMILIES[::2], list(POLICIES)[1:], 1),
@@ -278,7 +278,7 @@ def test_every_way_to_train_ends_with_the_same_weights(case, way, record_propert
     record_property("cell", case.name)
 
 
-@pytest.mark.one_in(1, long=2)
+@pytest.mark.one_in(1, long=3)
 @pytest.mark.parametrize(
     "case, policy",
     cells(OF_FAMILIES, ["float32"], 1) + cells(OF_KINDS, list(POLICIES)[1:], 0, one_in=3),
