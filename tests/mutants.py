@@ -15,8 +15,10 @@ printed with its line, to be judged by a reader: equivalent, or a hole.
 import argparse
 import ast
 import concurrent.futures
+import contextlib
 import copy
 import json
+import multiprocessing
 import os
 import pathlib
 import random
@@ -30,6 +32,8 @@ import time
 
 ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / "keras_lossbox"
+FORKED = multiprocessing.get_context("forkserver")
+FORKED.set_forkserver_preload(["keras", "scipy.stats", "sklearn.metrics"])
 SECONDS_OF_TESTS = 60  # what the tests that reach a line may take, by the times of the run under coverage
 OTHER = {
     ast.Add: ast.Sub,
@@ -212,6 +216,7 @@ def main():
         if not kept.exists():
             kept.write_text(json.dumps(reached(copies[0], options.workers)))
         known, free = json.loads(kept.read_text()), threading.local()
+        assert passes(["tests/functions", "tests/core/test_host.py"], copies[0]), "the tests fail without any mutant"
 
         def survives(mutant):
             if time.monotonic() - begun > options.seconds:
@@ -236,12 +241,23 @@ def main():
 
 def passes(tests, folder):
     """Whether these tests notice nothing."""
-    command = [sys.executable, "-m", "pytest", "-xq", "-p", "no:cacheprovider", *tests]
-    try:
-        run = subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, timeout=900)
-    except subprocess.TimeoutExpired:  # the mutant has made a loop endless
-        return False
-    return run.returncode == 0
+    process = FORKED.Process(target=run_tests, args=(tests, folder))
+    process.start()
+    process.join(900)
+    if process.exitcode is None:  # the mutant has made a loop endless
+        process.kill()
+    return process.exitcode == 0
+
+
+def run_tests(tests, folder):
+    """In a process of its own, forked from one that has imported TensorFlow and done nothing else."""
+    import pytest
+
+    os.environ |= environment(folder)
+    os.chdir(folder)
+    sys.path.insert(0, str(folder))
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+        sys.exit(pytest.main(["-xq", "-p", "no:cacheprovider", *tests]))
 
 
 def environment(folder):
