@@ -141,7 +141,7 @@ def changes(node):
         yield "unary operator dropped", lambda node: setattr(node, "op", ast.UAdd())
     if isinstance(node, ast.Constant) and isinstance(node.value, bool):
         yield f"{node.value} -> {not node.value}", lambda node: setattr(node, "value", not node.value)
-    elif isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+    elif isinstance(node, ast.Constant) and isinstance(node.value, int | float) and node.value + 1 != node.value:
         yield f"{node.value} -> {node.value + 1}", lambda node: setattr(node, "value", node.value + 1)
     called = getattr(getattr(node, "func", None), "attr", None)
     if called == "where" and len(node.args) == 3:

@@ -88,6 +88,7 @@ REMARKABLE = {  # groups and embeddings
     "all different": (np.arange(5), np.arange(10.0).reshape(5, 2)),
     "one sample": (np.zeros(1, "int32"), np.ones((1, 2))),
     "one of its own": (np.array([0, 0, 1, 2, 2, 2, 2, 2]), np.arange(16.0).reshape(8, 2) ** 1.5),
+    "one negative": (np.array([0, 0, 0, 1]), np.array([[0.0, 0], [3, 0], [5, 1], [1, 0]])),  # nearer than the positives
     "duplicates": (np.array([0, 0, 1, 1, 0, 1, 1, 1]), np.array([[1.0, 2], [3, 4]])[[0, 0, 0, 0, 1, 1, 1, 0]]),
     "all in one place": (np.arange(4) % 2, np.full((4, 2), 0.1)),
     "all zero": (np.arange(4) % 2, np.zeros((4, 2))),
