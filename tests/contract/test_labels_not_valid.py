@@ -11,6 +11,7 @@ from cases import LAST_OF_CLASS, every_case, is_last_of_family, is_last_of_kind,
 
 import keras_lossbox
 from keras_lossbox.core.domain import ROUNDING, Groups
+from keras_lossbox.functions.labels import NAN_LABEL, NOT_WHOLE, to_indices
 
 numpy = keras.ops.convert_to_numpy
 
@@ -125,3 +126,12 @@ def test_an_error_says_which_labels_and_what_to_do(labels, received):
     loss = keras_lossbox.SparseCategoricalCrossentropy(from_logits=True)
     with pytest.raises(ValueError, match=f"Received: {received}$"):
         loss(np.array(labels), np.zeros((len(labels), 3), "float32"))
+
+
+def test_floats_that_no_integer_can_be_made_of_are_no_labels():
+    """The largest float32 below 2^31 - 128 is a label, and that itself is none: it would be taken for "no number"."""
+    largest = 2.0**31 - 256
+    found = to_indices(
+        keras.ops.convert_to_tensor(np.array([largest, -largest, 2.0**31 - 128, np.inf, np.nan], "float32"))
+    )
+    assert numpy(found).tolist() == [largest, -largest, NOT_WHOLE, NOT_WHOLE, NAN_LABEL]

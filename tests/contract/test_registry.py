@@ -47,6 +47,7 @@ def test_get_of_a_serialised_loss_is_that_loss():
     "identifier, options, message",
     [
         ("hubber", {}, "no loss is named 'hubber'. Did you mean 'huber'.*Available: approx_ndcg"),
+        ("entropy", {}, r"no loss is named 'entropy'. Did you mean '\w+' or '\w+' or '\w+'\?"),  # of a dozen that fit
         ("keras>Huber", {}, "no loss is named 'keras>Huber'"),
         ("", {}, "no loss is named ''"),
         (

@@ -253,6 +253,16 @@ def sizes_in_training_graph(model, rows, inside=True):
     return shapes
 
 
+@pytest.mark.parametrize("axis, chunked", [(-1, True), (1, True), (0, False)])
+def test_classes_along_the_last_axis_by_any_number(axis, chunked, rng):
+    """Along another axis a chunk of rows would be a part of each sample."""
+    head = LinearHead(CLASSES)
+    loss = keras_lossbox.SparseCategoricalCrossentropy(from_logits=True, axis=axis)
+    rows = CLASSES if axis == 0 else 4
+    tf.function(lambda x: loss(tf.zeros([CLASSES if axis == 0 else rows], "int32"), head(x)))(tf.ones([rows, FEATURES]))
+    assert loss.last_path == ("chunked" if chunked else "ordinary")
+
+
 def test_training_graph_has_no_logits():
     rows, chunk = 48, 16
     loss = keras_lossbox.SparseCategoricalCrossentropy(from_logits=True, chunk_size=chunk)

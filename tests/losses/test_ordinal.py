@@ -225,8 +225,19 @@ def test_what_does_not_fit_is_an_error(loss):
     for y in (np.eye(4)[:2], np.zeros((2, 3)), np.zeros(3)):  # one-hot, levels, another batch
         with pytest.raises(ValueError, match=f"{cls}: y_true and y_pred must have the same shape.*thresholds"):
             ordinal(y, np.zeros((2, 3)))
+    with pytest.raises(ValueError, match=rf"{cls}: `y_true` must hold class indices from 0 to 1, as many as there are"):
+        ordinal([0, 2], np.zeros(2))  # one threshold
     with pytest.raises(ValueError, match="`importance_weights` must be one number or 3 of them"):
         box.Coral([1.0, 2.0])([0], np.zeros((1, 3)))
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="graphs are TensorFlow's")
+def test_a_class_beyond_the_last_is_an_error_that_names_it_for_a_batch_of_unknown_size():
+    import tensorflow as tf
+
+    run = tf.function(box.Coral(), [tf.TensorSpec([None], "int32"), tf.TensorSpec([None, 3])], autograph=False)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="Coral: `y_true` must hold class indices from 0 to 3, as"):
+        run([0, 4], tf.zeros([2, 3]))
 
 
 @pytest.mark.skipif(BACKEND == "jax", reason="JAX's arrays do not carry the logits of an activation")
