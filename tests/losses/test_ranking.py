@@ -81,6 +81,13 @@ def test_lists_without_an_order_are_not_counted(name, mode, rng):
         assert not np.any(gradient)
 
 
+@pytest.mark.parametrize("relevance", ["labels", "normalized", "softmax"])
+def test_a_list_of_padding_alone_is_not_counted_for_any_relevance(relevance, rng):
+    y, loss = np.array([[2.0, 0.0, 1.0], EMPTY["all padding"]]), box.ListNet(relevance=relevance, dtype=PRECISE)
+    scores = rng.normal(size=y.shape).astype(PRECISE)
+    assert_close(loss(y, scores), loss(y[:1], scores[:1]), TOLERANCE[PRECISE])
+
+
 def test_what_every_item_has_is_one_value():
     """By hand: labels of 1 and scores of 0 throughout, and for ListMLE labels of 0 too."""
     ones, zeros = np.ones((1, 3)), np.zeros((1, 3), PRECISE)
