@@ -173,6 +173,7 @@ class LiftedStruct(PairwiseDistances):
         of_anchor = masked_log_sum_exp(self.margin - distances, pairs.negative)
         of_key = replicas.gather(of_anchor)
         of_both = of_anchor[:, None] + ops.softplus(of_key[None] - of_anchor[:, None])
-        costs = ops.square(ops.relu(distances + of_both)) / 2
+        costs = ops.square(ops.relu(distances + of_both))
         defined = ops.logical_and(pairs.has_positive, pairs.has_negative)
-        return mean_over_pairs(costs, pairs.positive, defined)
+        anchors = mean_over_pairs(costs, pairs.positive, defined)
+        return anchors._replace(values=anchors.values / 2)

@@ -260,4 +260,4 @@ class SigLIP(Matching):
     def formula(self, tuples):
         s = ops.matmul(tuples.queries / self.temperature, ops.transpose(tuples.all_keys))
         z = s + (self.bias + ops.cast(ops.where(tuples.usable, 0, -1e30), s.dtype))  # softplus(-1e30) = 0
-        return ops.sum(ops.softplus(ops.where(tuples.itself, -z, z)), -1)
+        return ops.sum(ops.softplus(z * ops.cast(ops.where(tuples.itself, -1, 1), z.dtype)), -1)
