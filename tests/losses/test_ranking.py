@@ -125,6 +125,18 @@ def test_one_value_for_each_list_and_three_ways_to_leave_an_item_out(name, rng):
 
 
 @every_ranking
+@pytest.mark.parametrize("of_items", [False, True], ids=["lists", "items"])
+def test_lists_in_rows_of_lists_are_lists(name, of_items, rng):
+    """Several lists of each sample, with weights of their own or of their items: the value of all lists in one axis."""
+    y, scores = rng.integers(0, 3, (2, 3, 4)).astype(PRECISE), rng.normal(size=(2, 3, 4)).astype(PRECISE)
+    weights = rng.uniform(0.5, 2, (2, 3, 4 if of_items else 1))
+    for reduction in ("sum_over_batch_size", "mean_with_sample_weight"):
+        loss = box.get(name, reduction=reduction, dtype=PRECISE)
+        flat = (x.reshape(6, -1) for x in (y, scores, weights))
+        assert_close(loss(y, scores, weights), loss(*flat), TOLERANCE[PRECISE])
+
+
+@every_ranking
 def test_scores_far_apart_and_large_labels(name):
     """±1e4 in float32, and a relevance whose power of 2 float32 cannot hold."""
     y = np.array([[200.0, 0.0, 1.0, 0.0], [1.0, 0.0, 1.0, 0.0]], "float32")
