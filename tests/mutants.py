@@ -17,6 +17,7 @@ import ast
 import concurrent.futures
 import contextlib
 import copy
+import itertools
 import json
 import multiprocessing
 import os
@@ -89,8 +90,12 @@ def long_tests_of(file):
 
 
 def reached(folder, workers):
-    """{file of the package: {line: tests that reach it}} (of lines that run at the import: no test), and the seconds
-    that each test takes."""
+    """Which tests reach which line of the package, and how long each of them takes.
+
+    `{"lines": {file: {line: tests}}, "seconds": {test: seconds}}`; of a line that runs at the import there is no test.
+    """
+    import coverage  # pytest-cov's, which only this needs
+
     run = [sys.executable, "-m", "pytest", "-q", "-n", str(workers), "--dist", "loadgroup", "-p", "no:cacheprovider"]
     coverage_of = ["--cov=keras_lossbox", "--cov-context=test", "--cov-report=", "--durations=0", "-vv"]
     tests = [*ROOMS, "--ignore=tests/core/test_threads.py"]  # threads of which coverage loses one
@@ -98,8 +103,6 @@ def reached(folder, workers):
         [*run, *coverage_of, *tests], cwd=folder, env=environment(folder), capture_output=True, text=True
     )
     print(output.stdout.splitlines()[-1], file=sys.stderr)
-    import coverage
-
     data = coverage.CoverageData(str(folder / ".coverage"))
     data.read()
     lines = {}
@@ -114,19 +117,18 @@ def reached(folder, workers):
 
 
 def tests_that_reach(known, file, lines):
-    """The tests that reach one of these lines, or, if they run at the import, those of declarations and any line of
-    the file; quickest first."""
+    """The tests that reach one of these lines, the quickest first, until they would take too long.
+
+    Of lines that run at the import, the checks of declarations, and the tests that reach any line of the file.
+    """
     by_line = {int(line): tests for line, tests in known["lines"].get(file.relative_to(ROOT).as_posix(), {}).items()}
-    tests, chosen = {test for line in lines for test in by_line.get(line, ())}, []
+    tests, first = {test for line in lines for test in by_line.get(line, ())}, []
     if not tests:
-        tests, chosen = {test for its in by_line.values() for test in its}, list(OF_DECLARATIONS)
-    seconds, total = known["seconds"], 0
-    for test in sorted(tests, key=lambda test: (seconds.get(test, 0), test)):
-        total += seconds.get(test, 0)
-        if total > SECONDS_OF_TESTS and chosen:
-            break
-        chosen.append(test)
-    return chosen
+        tests, first = {test for its in by_line.values() for test in its}, OF_DECLARATIONS
+    by_time = sorted(tests, key=lambda test: (known["seconds"].get(test, 0), test))
+    until = itertools.accumulate(known["seconds"].get(test, 0) for test in by_time)
+    soon = [test for test, seconds in zip(by_time, until, strict=True) if seconds <= SECONDS_OF_TESTS]
+    return [*first, *(soon or by_time[:1])]
 
 
 def changes(node):
@@ -207,7 +209,15 @@ def main():
         lines = pathlib.Path(options.again).read_text().splitlines()
         survived = {line.removeprefix("SURVIVED ") for line in lines if line.startswith("SURVIVED ")}
         chosen = [mutant for mutant in found if str(mutant) in survived]
-    begun, killed, survivors = time.monotonic(), 0, []
+    results = list(run(chosen, options))
+    survivors = [mutant for mutant, survives in zip(chosen, results, strict=True) if survives]
+    print(f"{results.count(False)} of {len(results) - results.count(None)} killed; {len(found)} there are", end="")
+    print("", *survivors, sep="\n  ")
+
+
+def run(chosen, options):
+    """Whether each of the mutants survives; None if its time had not come."""
+    begun, at_work = time.monotonic(), threading.local()
     with tempfile.TemporaryDirectory() as folder:
         copies = [pathlib.Path(folder, str(worker)).resolve() for worker in range(options.workers)]
         for copied in copies:
@@ -215,28 +225,27 @@ def main():
         kept = pathlib.Path(options.reached or pathlib.Path(folder, "reached.json"))
         if not kept.exists():
             kept.write_text(json.dumps(reached(copies[0], options.workers)))
-        known, free = json.loads(kept.read_text()), threading.local()
+        known = json.loads(kept.read_text())
+        there = sorted({test for by_line in known["lines"].values() for tests in by_line.values() for test in tests})
+        assert passes(["--collect-only", *there], copies[0]), f"{kept} names tests that are not there: remove it"
         assert passes(["tests/functions", "tests/core/test_host.py"], copies[0]), "the tests fail without any mutant"
 
         def survives(mutant):
             if time.monotonic() - begun > options.seconds:
                 return None
-            if not hasattr(free, "copied"):
-                free.copied = copies.pop()
-            place = free.copied / mutant.file.relative_to(ROOT)
+            if not hasattr(at_work, "folder"):  # each worker has a copy of its own
+                at_work.folder = copies.pop()
+            place = at_work.folder / mutant.file.relative_to(ROOT)
             place.write_text(mutant.text())
-            result = passes(tests_that_reach(known, mutant.file, mutant.lines), free.copied)
+            result = passes(tests_that_reach(known, mutant.file, mutant.lines), at_work.folder)
             if not options.quick:
-                result = result and passes(long_tests_of(mutant.file), free.copied)
+                result = result and passes(long_tests_of(mutant.file), at_work.folder)
             place.write_text(mutant.file.read_text())
             print("SURVIVED" if result else "killed  ", mutant, flush=True)
             return result
 
         with concurrent.futures.ThreadPoolExecutor(options.workers) as pool:
-            results = list(pool.map(survives, chosen))
-    survivors = [mutant for mutant, result in zip(chosen, results, strict=True) if result]
-    killed = results.count(False)
-    print(f"{killed} of {killed + len(survivors)} killed; {len(found)} there are", *survivors, sep="\n  ")
+            yield from pool.map(survives, chosen)
 
 
 def passes(tests, folder):
