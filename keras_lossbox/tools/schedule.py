@@ -29,8 +29,8 @@ class LossSchedule(keras.callbacks.Callback):
     `MeanLoss`.
 
     Raises:
-        ValueError: for a schedule of another form, or in `fit` for a model that is not compiled with a loss, or for
-            losses of other outputs than before.
+        ValueError: for a schedule of another form, or in `fit` for a model that is not compiled with a loss, for losses
+            of other outputs than before, or for "crossentropy" among several, which Keras chooses by the labels.
 
     Example:
 
