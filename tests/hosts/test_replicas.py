@@ -20,7 +20,8 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module", params=[2, 4])
+# (Two: with the oldest versions, in a step of .ci/run.)
+@pytest.fixture(scope="module", params=[pytest.param(2, marks=pytest.mark.exhaustive), 4])
 def found(request):
     script = pathlib.Path(__file__).parent / "replicas.py"  # logical devices must be set before TensorFlow starts
     done = subprocess.run(

@@ -126,7 +126,7 @@ def to_float64(x):
     return x if x.dtype.is_integer else tf.cast(x, "float64")
 
 
-@pytest.mark.one_in(1, long=3)
+@pytest.mark.one_in(1, long=5)
 @pytest.mark.parametrize(
     "case, policy",  # the policy does not depend on further options, nor they on it
     cells([*LAST_OF_CLASS.values()], ["float32"], 0) + cells(OF_FAMILIES[::2], list(POLICIES)[1:], 1),

@@ -298,7 +298,7 @@ SHORT += [("graph", unknown_batch, *CHUNKED[0]) for unknown_batch in (False, Tru
 
 
 @on_tensorflow
-@pytest.mark.one_in(5, long=3)
+@pytest.mark.one_in(5, long=5)
 @pytest.mark.parametrize(
     "mode, unknown_batch, name, options",
     by_default(lambda *case: case in SHORT, [(*mode, *loss) for mode in MODES_OF_SIZES for loss in CHUNKED]),

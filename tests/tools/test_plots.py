@@ -79,7 +79,7 @@ NO_PICTURE = (
 )
 
 
-@pytest.mark.one_in(8)
+@pytest.mark.one_in(8, long=4)
 @pytest.mark.parametrize("loss", list(every_loss()))
 def test_every_loss_has_a_picture(loss):
     if isinstance(loss, NO_PICTURE):
