@@ -44,6 +44,11 @@ def cumulative_sum(x):
     return ops.stack(list(itertools.accumulate(x[..., i] for i in range(x.shape[-1]))), -1)
 
 
+def matmul(x, y):
+    """The matrix product. (`keras.ops.matmul` rounds float64 to float32 on PyTorch.)"""
+    return x @ y
+
+
 def multiply_optional(x, factor):
     """x times an option that may be None."""
     return x if factor is None else factor * x

@@ -13,6 +13,7 @@ from keras_lossbox.functions.elementary import (
     at_least,
     cumulative_sum,
     divide_no_nan,
+    matmul,
     mean,
     multiply_optional,
     one_minus_exp,
@@ -240,7 +241,7 @@ class WeightedKappa(ClassProbabilities):
         k = ops.arange(sizes_of(p)[-1], dtype=p.dtype)
         distance = k[:, None] - k[None]
         distance = ops.square(distance) if self.weightage == "quadratic" else ops.abs(distance)
-        cost = ops.sum(ops.matmul(y, distance) * p, -1)
+        cost = ops.sum(matmul(y, distance) * p, -1)
         inside = batch.weights is not None and len(batch.weights.shape) > 0  # one number for all weighs the loss
         w = ops.ones_like(cost) * (batch.weights if inside else 1)
         w = w if batch.valid is None else ops.where(batch.valid, w, 0)

@@ -10,7 +10,14 @@ from keras_lossbox.core import replicas, targets
 from keras_lossbox.core.batch import Values
 from keras_lossbox.core.loss import Loss
 from keras_lossbox.core.options import Choice, Flag
-from keras_lossbox.functions.elementary import divide_no_nan, masked_log_sum_exp, safe_sqrt, sizes_of, unit_vectors
+from keras_lossbox.functions.elementary import (
+    divide_no_nan,
+    masked_log_sum_exp,
+    matmul,
+    safe_sqrt,
+    sizes_of,
+    unit_vectors,
+)
 from keras_lossbox.functions.labels import NAN_LABEL, NOT_WHOLE
 from keras_lossbox.losses.similarity import chunks
 
@@ -152,7 +159,7 @@ def samples_of(y_pred):
 
 def similarities(pairs, temperature=1):
     """The inner product of each anchor and key, divided by the temperature."""
-    return ops.matmul(pairs.anchors / temperature, ops.transpose(pairs.keys))
+    return matmul(pairs.anchors / temperature, ops.transpose(pairs.keys))
 
 
 class PairwiseDistances(Pairwise):
@@ -198,7 +205,7 @@ def squared_distances(pairs):
     mean = divide_no_nan(ops.sum(pairs.keys * kept, 0), ops.sum(kept))
     x, keys = (rows - ops.stop_gradient(mean) for rows in (pairs.anchors, pairs.keys))
     lengths = ops.sum(ops.square(x), -1)[:, None] + ops.sum(ops.square(keys), -1)[None]
-    squared = lengths - ops.matmul(2 * x, ops.transpose(keys))
+    squared = lengths - matmul(2 * x, ops.transpose(keys))
     rounding = 4 * float(np.finfo(keras.backend.standardize_dtype(squared.dtype)).eps)
     return squared, ops.stop_gradient(squared) <= rounding * ops.stop_gradient(lengths)
 

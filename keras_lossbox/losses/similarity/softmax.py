@@ -8,7 +8,7 @@ from keras_lossbox.core import replicas, targets
 from keras_lossbox.core.loss import Loss
 from keras_lossbox.core.options import Choice, Flag, Number
 from keras_lossbox.core.registry import register
-from keras_lossbox.functions.elementary import masked_log_sum_exp, multiply_optional, sizes_of, unit_vectors
+from keras_lossbox.functions.elementary import masked_log_sum_exp, matmul, multiply_optional, sizes_of, unit_vectors
 from keras_lossbox.losses.similarity import chunks
 from keras_lossbox.losses.similarity.base import (
     Pairwise,
@@ -214,12 +214,12 @@ class InfoNCE(Matching):
     def formula(self, tuples):
         keys = ops.concatenate([tuples.all_keys, tuples.others])
         usable = ops.concatenate([tuples.usable, tuples.others_usable])
-        s = ops.matmul(tuples.queries / self.temperature, ops.transpose(keys))
+        s = matmul(tuples.queries / self.temperature, ops.transpose(keys))
         own = ops.sum(tuples.queries * tuples.keys, -1) / self.temperature
         values = masked_log_sum_exp(s, usable[None]) - own
         if not self.symmetric:
             return values
-        s = ops.matmul(tuples.keys / self.temperature, ops.transpose(tuples.all_queries))
+        s = matmul(tuples.keys / self.temperature, ops.transpose(tuples.all_queries))
         return (values + masked_log_sum_exp(s, tuples.usable[None]) - own) / 2
 
 
@@ -258,6 +258,6 @@ class SigLIP(Matching):
     bias = Number(-10.0)
 
     def formula(self, tuples):
-        s = ops.matmul(tuples.queries / self.temperature, ops.transpose(tuples.all_keys))
+        s = matmul(tuples.queries / self.temperature, ops.transpose(tuples.all_keys))
         z = s + (self.bias + ops.cast(ops.where(tuples.usable, 0, -1e30), s.dtype))  # softplus(-1e30) = 0
         return ops.sum(ops.softplus(z * ops.cast(ops.where(tuples.itself, -1, 1), z.dtype)), -1)
