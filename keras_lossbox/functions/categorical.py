@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_lossbox.functions.elementary import (
+    cumulative_sum,
     finite_logits,
     inside_unit_interval,
     is_small,
@@ -51,7 +52,7 @@ def sparsemax(z, axis):
     τ up to Keras 3.15.1: https://github.com/keras-team/keras/issues/23425)
     """
     falling = ops.stop_gradient(-ops.sort(-z, axis))
-    first = 1 + ops.cumsum(ops.ones_like(z), axis) * falling > ops.cumsum(falling, axis)
+    first = 1 + ops.cumsum(ops.ones_like(z), axis) * falling > cumulative_sum(falling, axis)
     lowest = -max_over(ops.where(first, -falling, float("-inf")), axis, keepdims=True)
     support = z >= lowest
     count = ops.sum(ops.cast(support, z.dtype), axis, keepdims=True)

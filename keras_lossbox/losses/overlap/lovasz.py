@@ -4,7 +4,7 @@ from keras import ops
 
 from keras_lossbox.core.options import Choice, ClassesOrChoice
 from keras_lossbox.core.registry import register
-from keras_lossbox.functions.elementary import ratio
+from keras_lossbox.functions.elementary import cumulative_sum, ratio
 from keras_lossbox.losses.overlap.base import Overlap
 
 
@@ -96,9 +96,9 @@ def lovasz_extension(loss, y, errors, layout):
     order = ops.argsort(-ops.stop_gradient(errors), 1)
     y_pixels, errors, weights = (ops.take_along_axis(x, order, 1) for x in (y_pixels, errors, weights))
     true = ops.sum(weights * y_pixels, 1, keepdims=True)
-    common = true - ops.cumsum(weights * y_pixels, 1)  # of the pixels that are right, when the first ones are wrong
+    common = true - cumulative_sum(weights * y_pixels, 1)  # of the pixels that are right, when the first ones are wrong
     outside = weights * (1 - y_pixels)
-    union = true + ops.cumsum(outside, 1)
+    union = true + cumulative_sum(outside, 1)
     # J_i - J_(i-1), each by itself: as a difference of neighbours it would have no digits in float32 on large images.
     gains = y_pixels + (1 - y_pixels) * ratio(common, union - outside)
     steps = weights * gains / ops.where(ops.equal(union, 0), 1, union)
