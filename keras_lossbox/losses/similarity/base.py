@@ -10,16 +10,9 @@ from keras_lossbox.core import replicas, targets
 from keras_lossbox.core.batch import Values
 from keras_lossbox.core.loss import Loss
 from keras_lossbox.core.options import Choice, Flag
-from keras_lossbox.functions.elementary import (
-    divide_no_nan,
-    masked_log_sum_exp,
-    matmul,
-    safe_sqrt,
-    sizes_of,
-    unit_vectors,
-)
+from keras_lossbox.functions.elementary import divide_no_nan, masked_log_sum_exp, matmul, sizes_of, unit_vectors
 from keras_lossbox.functions.labels import NAN_LABEL, NOT_WHOLE
-from keras_lossbox.losses.similarity import chunks
+from keras_lossbox.losses.similarity import chunks, given
 
 
 class Rows(NamedTuple):
@@ -157,9 +150,9 @@ def samples_of(y_pred):
     return ops.broadcast_to(ids, sizes_of(y_pred)[:-1])
 
 
-def similarities(pairs, temperature=1):
+def similarities(anchors, keys, temperature=1):
     """The inner product of each anchor and key, divided by the temperature."""
-    return matmul(pairs.anchors / temperature, ops.transpose(pairs.keys))
+    return matmul(anchors / temperature, ops.transpose(keys))  # (embeddings have fewer numbers than their products)
 
 
 class PairwiseDistances(Pairwise):
@@ -174,7 +167,7 @@ class PairwiseDistances(Pairwise):
     def distances(self, pairs):
         """The distance of each anchor and key."""
         if self.distance == "cosine":
-            return 1 - similarities(pairs)
+            return 1 - similarities(pairs.anchors, pairs.keys)
         squared, zero = squared_distances(pairs)
         if self.distance == "L2":
             return ops.where(zero, 0, ops.sqrt(ops.where(zero, 1, squared)))
@@ -183,15 +176,11 @@ class PairwiseDistances(Pairwise):
     def order(self, pairs):
         """For each anchor and key a number without a gradient, which is larger for a larger distance."""
         pairs = pairs._replace(anchors=ops.stop_gradient(pairs.anchors), keys=ops.stop_gradient(pairs.keys))
-        return -similarities(pairs) if self.distance == "cosine" else squared_distances(pairs)[0]
+        return self.distances(pairs) if self.distance == "cosine" else squared_distances(pairs)[0]
 
     def distance_to(self, pairs, index):
         """The distance of each anchor to one key."""
-        keys = ops.take(pairs.keys, index, axis=0)
-        if self.distance == "cosine":
-            return 1 - ops.sum(pairs.anchors * keys, -1)
-        squared = ops.sum(ops.square(pairs.anchors - keys), -1)
-        return safe_sqrt(squared) if self.distance == "L2" else squared
+        return given.distance(pairs.anchors, ops.take(pairs.keys, index, axis=0), self.distance)
 
 
 def squared_distances(pairs):

@@ -7,7 +7,7 @@ from keras_lossbox.core.loss import Loss
 from keras_lossbox.core.options import Number
 from keras_lossbox.core.registry import register
 from keras_lossbox.functions.elementary import divide_no_nan, masked_log_sum_exp, matmul, sizes_of
-from keras_lossbox.losses.similarity.base import is_group, values_of
+from keras_lossbox.losses.similarity.base import is_group, similarities, values_of
 
 
 class SharedClasses(Loss):
@@ -47,7 +47,7 @@ class SharedClasses(Loss):
         usable = ops.logical_and(usable, ops.all(ops.isfinite(x), (1, 2)))
         x = ops.where(usable[:, None, None], x, 0)
         keys, all_y, keys_usable = map(replicas.gather, (x[:, 1], y, usable))
-        values, defined = self.cross_entropy(matmul(x[:, 0], ops.transpose(keys)), y, all_y, usable, keys_usable)
+        values, defined = self.cross_entropy(similarities(x[:, 0], keys), y, all_y, usable, keys_usable)
         lengths = ops.sum(ops.square(x), (1, 2)) if self.l2_reg else 0
         return values + self.l2_reg / 4 * lengths, defined, usable
 

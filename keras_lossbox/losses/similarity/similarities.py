@@ -56,7 +56,7 @@ class Circle(Pairwise, positional=("gamma", "margin", "remove_diagonal", "reduct
     detach_weights = Flag(False, keyword=True)
 
     def formula(self, pairs):
-        s = similarities(pairs)
+        s = similarities(pairs.anchors, pairs.keys)
         s = ops.where(s > 1, 1, s)
         positive = pairs.positive
         if not self.remove_diagonal:
@@ -112,7 +112,7 @@ class MultiSimilarity(Pairwise):
     epsilon = Number(None, keyword=True)
 
     def formula(self, pairs):
-        s = similarities(pairs)
+        s = similarities(pairs.anchors, pairs.keys)
         positive, negative = self.mined(s, pairs)
         costs = [
             log_one_plus_sum_exp(factor * (s - self.base), mask) / abs(factor)

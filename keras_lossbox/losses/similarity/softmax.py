@@ -8,7 +8,7 @@ from keras_lossbox.core import replicas, targets
 from keras_lossbox.core.loss import Loss
 from keras_lossbox.core.options import Choice, Flag, Number
 from keras_lossbox.core.registry import register
-from keras_lossbox.functions.elementary import masked_log_sum_exp, matmul, multiply_optional, sizes_of, unit_vectors
+from keras_lossbox.functions.elementary import masked_log_sum_exp, multiply_optional, sizes_of, unit_vectors
 from keras_lossbox.losses.similarity import chunks
 from keras_lossbox.losses.similarity.base import (
     Pairwise,
@@ -62,7 +62,7 @@ class NTXent(Pairwise):
     labels = Flag(True, keyword=True)
 
     def formula(self, pairs):
-        s = similarities(pairs, self.temperature)
+        s = similarities(pairs.anchors, pairs.keys, self.temperature)
         against = ops.where(pairs.has_negative, masked_log_sum_exp(s, pairs.negative), float("-inf"))
         costs = ops.softplus(against[:, None] - s)
         return mean_by(self.average, costs, pairs.positive, pairs.has_positive)
@@ -106,7 +106,7 @@ class SupCon(Pairwise):
     base_temperature = Number(None, low=0, above=True, keyword=True)
 
     def formula(self, pairs):
-        s = similarities(pairs, self.temperature)
+        s = similarities(pairs.anchors, pairs.keys, self.temperature)
         others = ops.logical_or(pairs.positive, pairs.negative)
         values = masked_log_sum_exp(s, others) - mean_over_partners(s, pairs.positive)
         factor = None if self.base_temperature is None else self.temperature / self.base_temperature
@@ -214,12 +214,12 @@ class InfoNCE(Matching):
     def formula(self, tuples):
         keys = ops.concatenate([tuples.all_keys, tuples.others])
         usable = ops.concatenate([tuples.usable, tuples.others_usable])
-        s = matmul(tuples.queries / self.temperature, ops.transpose(keys))
+        s = similarities(tuples.queries, keys, self.temperature)
         own = ops.sum(tuples.queries * tuples.keys, -1) / self.temperature
         values = masked_log_sum_exp(s, usable[None]) - own
         if not self.symmetric:
             return values
-        s = matmul(tuples.keys / self.temperature, ops.transpose(tuples.all_queries))
+        s = similarities(tuples.keys, tuples.all_queries, self.temperature)
         return (values + masked_log_sum_exp(s, tuples.usable[None]) - own) / 2
 
 
@@ -258,6 +258,6 @@ class SigLIP(Matching):
     bias = Number(-10.0)
 
     def formula(self, tuples):
-        s = matmul(tuples.queries / self.temperature, ops.transpose(tuples.all_keys))
+        s = similarities(tuples.queries, tuples.all_keys, self.temperature)
         z = s + (self.bias + ops.cast(ops.where(tuples.usable, 0, -1e30), s.dtype))  # softplus(-1e30) = 0
         return ops.sum(ops.softplus(z * ops.cast(ops.where(tuples.itself, -1, 1), z.dtype)), -1)
